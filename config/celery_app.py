@@ -1,0 +1,71 @@
+"""The Celery application and queueing by task name, so that nobody imports another's tasks."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
+
+from config.database import after_commit, reset_engine
+from config.logging import configure_logging, get_logger
+from config.settings import get_settings
+
+log = get_logger(__name__)
+
+# Named here and not imported: platform_api registers them when a worker loads it.
+TASK_MODULES = ("platform_api.orders.tasks", "platform_api.accounts.tasks")
+
+
+def _create() -> Celery:
+    settings = get_settings()
+    app = Celery("mess", broker=settings.redis_url, include=list(TASK_MODULES))
+    app.conf.update(
+        task_ignore_result=True,
+        # A task is done when it has committed; a killed worker's task runs again.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=4,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600, "socket_timeout": 10},
+        task_serializer="json",
+        accept_content=["json"],
+        timezone="UTC",
+        task_time_limit=300,
+        task_soft_time_limit=240,
+        beat_schedule={
+            "sweep crossings": {"task": "orders.sweep_crossings", "schedule": 10.0},
+            "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
+            "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
+            "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
+        },
+    )
+    return app
+
+
+celery_app = _create()
+
+
+@setup_logging.connect
+def _configure_logging(**_: Any) -> None:
+    configure_logging(get_settings())
+
+
+@worker_process_init.connect
+def _fresh_engine(**_: Any) -> None:
+    reset_engine()
+
+
+def queue(task: str, **kwargs: Any) -> bool:
+    """Send a task by name now. False when the queue is unreachable: a sweep finds the row later."""
+    try:
+        celery_app.send_task(task, kwargs=kwargs, retry=False)
+    except OperationalError as error:
+        log.warning("task not queued, left to its sweep", task=task, error=str(error))
+        return False
+    return True
+
+
+def queue_after_commit(session: Session, task: str, **kwargs: Any) -> None:
+    """Send a task by name once the session has committed."""
+    after_commit(session, lambda: queue(task, **kwargs) and None)

@@ -1,0 +1,94 @@
+"""Every setting of the platform in one typed place; a bad one stops the start."""
+
+from functools import lru_cache
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "development-only-secret-never-used-in-production"  # noqa: S105 - refused outside development
+
+
+class Settings(BaseSettings):
+    """Read from `MESS_*` environment variables and `.env`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MESS_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    environment: Literal["development", "test", "production"] = "development"
+    log_format: Literal["console", "json"] = "console"
+    log_level: str = "INFO"
+
+    # Parts, by URL: the same code runs against embedded, Debian's and container parts.
+    database_url: str = "postgresql://postgres@127.0.0.1:15432/mess"
+    redis_url: str = "redis://127.0.0.1:16379/0"
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = Field(default=11883, ge=1, le=65535)
+    # The embedded broker speaks MQTT 3.1.1 and knows no shared subscriptions.
+    mqtt_protocol: Literal["5", "3.1.1"] = "5"
+    mqtt_shared_subscription: bool = True
+    mqtt_service_password: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=18000, ge=1, le=65535)
+    # Threads of the API must not exceed the pool, or requests deadlock waiting for it.
+    database_pool_size: int = Field(default=20, ge=1, le=200)
+
+    jwt_secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    access_token_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+    mqtt_token_hours: int = Field(default=12, ge=1, le=24 * 7)
+
+    # Ingest: one batch is one transaction and one round of acks.
+    ingest_worker: str = "svc-ingest-1"
+    ingest_batch_pings: int = Field(default=5000, ge=1, le=50_000)
+    ingest_batch_wait_ms: int = Field(default=20, ge=1, le=5000)
+    ingest_receive_maximum: int = Field(default=20_000, ge=1, le=65_535)
+    ingest_session_expiry_s: int = Field(default=3600, ge=0)
+    ingest_checkpoint_s: float = Field(default=5.0, ge=0)
+    ingest_snapshot_minutes: int = Field(default=15, ge=1)
+    ingest_reconcile_s: float = Field(default=1.0, gt=0)
+    ingest_metrics_port: int = Field(default=0, ge=0, le=65535, description="0 = no endpoint")
+    ingest_metrics_host: str = "127.0.0.1"
+    max_payload_bytes: int = Field(default=256 * 1024, ge=1024)
+    max_pings_per_message: int = Field(default=500, ge=1)
+    rejected_payload_keep_bytes: int = Field(default=4096, ge=0)
+    rejected_retention_days: int = Field(default=30, ge=1)
+    lateness_days: int = Field(default=35, ge=1, description="snapshots older than this are dropped")
+    # A tracker clock may run ahead a little; more than this is a broken clock.
+    max_future_s: int = Field(default=300, ge=0)
+    earliest_year: int = Field(default=2015, ge=1980, description="GPS week rollover lands before")
+    max_speed_kmh: float = Field(default=250.0, gt=0, description="faster than this is a jump")
+    max_accuracy_m: float = Field(default=500.0, gt=0, description="worse fixes do not move the state")
+    phone_takeover_s: int = Field(default=300, ge=1, description="tracker silence before the phone counts")
+
+    live_shards: int = Field(default=16, ge=1, le=256)
+
+    # Orders
+    real_stay_s: int = Field(default=300, ge=0, description="shortest stay at pickup that is a loading")
+    auto_complete_hours: int = Field(default=72, ge=1)
+    bid_valid_hours: int = Field(default=48, ge=1)
+    driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
+
+    @model_validator(mode="after")
+    def _refuse_default_secrets(self) -> Self:
+        if self.environment == "production":
+            for name in ("jwt_secret", "mqtt_service_password"):
+                value = getattr(self, name).get_secret_value()
+                if value == DEVELOPMENT_SECRET or len(value) < 32:
+                    raise ValueError(
+                        f"MESS_{name.upper()} must be a secret of your own with 32 characters "
+                        "or more when MESS_ENVIRONMENT=production"
+                    )
+        return self
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with SQLAlchemy's psycopg 3 dialect."""
+        return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@lru_cache
+def get_settings() -> Settings:
+    return Settings()
