@@ -68,4 +68,8 @@ def queue(task: str, **kwargs: Any) -> bool:
 
 def queue_after_commit(session: Session, task: str, **kwargs: Any) -> None:
     """Send a task by name once the session has committed."""
-    after_commit(session, lambda: queue(task, **kwargs) and None)
+
+    def send() -> None:
+        queue(task, **kwargs)
+
+    after_commit(session, send)

@@ -43,7 +43,10 @@ def configure_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     # Their connection chatter drowns ours; warnings still come through.
-    for noisy in ("gmqtt", "amqtt", "transitions", "httpx", "uvicorn.access"):
+    chatty = ("gmqtt", "amqtt", "transitions", "httpx", "uvicorn.access")
+    # Three lines for every sweep that found nothing to do.
+    sweeping = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
+    for noisy in chatty + sweeping:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

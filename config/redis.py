@@ -23,8 +23,9 @@ def live_channel(vehicle_id: int, shards: int) -> str:
     """The sharded channel that carries this vehicle's live updates.
 
     One message per ingest batch and shard, a JSON object:
-    `{"pings": [{"vehicle_id", "device_id", "source": "tracker"|"phone", "published_us", ...ping in
-    normal form...}], "crossings": [{"id", "vehicle_id", "geofence_id", "kind", "change", "time"}]}`.
+    `{"pings": [{"vehicle_id", "device_id", "source": "tracker"|"phone", ...ping in normal form...}],
+    "crossings": [{"id", "vehicle_id", "geofence_id", "kind", "change", "time"}]}`. `pings` holds the
+    newest position of each vehicle in the batch; late and unused pings are not announced.
     """
     return f"mess:live:{vehicle_id % shards}"
 

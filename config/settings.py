@@ -12,9 +12,7 @@ DEVELOPMENT_SECRET = "development-only-secret-never-used-in-production"  # noqa:
 class Settings(BaseSettings):
     """Read from `MESS_*` environment variables and `.env`; the environment wins."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MESS_", env_file=".env", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="MESS_", env_file=".env", extra="ignore", frozen=True)
 
     environment: Literal["development", "test", "production"] = "development"
     log_format: Literal["console", "json"] = "console"
@@ -25,7 +23,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:16379/0"
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = Field(default=11883, ge=1, le=65535)
-    # The embedded broker speaks MQTT 3.1.1 and knows no shared subscriptions.
+    # The embedded broker speaks MQTT 3.1.1 only; `mess up` sets this when it starts that one.
     mqtt_protocol: Literal["5", "3.1.1"] = "5"
     mqtt_shared_subscription: bool = True
     mqtt_service_password: SecretStr = SecretStr(DEVELOPMENT_SECRET)
@@ -46,6 +44,9 @@ class Settings(BaseSettings):
     ingest_batch_wait_ms: int = Field(default=20, ge=1, le=5000)
     ingest_receive_maximum: int = Field(default=20_000, ge=1, le=65_535)
     ingest_session_expiry_s: int = Field(default=3600, ge=0)
+    # What a worker does with its broker session when told to stop: end it, so that its share of the
+    # devices moves to the others at once; or keep it, so that the broker queues for its return.
+    ingest_leave: Literal["end", "keep"] = "end"
     ingest_checkpoint_s: float = Field(default=5.0, ge=0)
     ingest_snapshot_minutes: int = Field(default=15, ge=1)
     ingest_reconcile_s: float = Field(default=1.0, gt=0)

@@ -61,7 +61,6 @@ def drop_pings_before(connection: psycopg.Connection, cutoff: datetime, *, limit
         cursor = connection.execute("SELECT drop_chunks('pings', older_than => %s::timestamptz)", [cutoff])
         return len(cursor.fetchall())
     return connection.execute(
-        "DELETE FROM pings WHERE ctid = ANY (ARRAY("
-        "SELECT ctid FROM pings WHERE time < %s LIMIT %s))",
+        "DELETE FROM pings WHERE ctid = ANY (ARRAY(SELECT ctid FROM pings WHERE time < %s LIMIT %s))",
         [cutoff, limit],
     ).rowcount

@@ -111,8 +111,7 @@ def _inside(
     first = state.first if state else fix
     count = state.inside_count + 1 if state else 1
     entered = (
-        count >= settings.enter_confirmations
-        and fix.time_us - first.time_us >= settings.enter_dwell_s * US
+        count >= settings.enter_confirmations and fix.time_us - first.time_us >= settings.enter_dwell_s * US
     )
     new = FenceState(first, entered, count, fix.time_us)
     if not entered:

@@ -116,12 +116,13 @@ def fold(vehicles: Sequence[VehicleInput], index: FenceIndex, limits: FoldLimits
     hits = _hits_by_point(vehicles, selected, index)
     outputs = []
     offset = 0
-    for vehicle, (state, used) in zip(vehicles, selected, strict=True):
+    for vehicle, (selected_state, used) in zip(vehicles, selected, strict=True):
+        state = selected_state
         transitions: list[tuple[int, Transition]] = []
         fences = vehicle.state.fences
         if used and (fences or any(offset + i in hits for i in range(len(used)))):
             fences, transitions = _walk(vehicle, used, offset, hits, index)
-            state = msgspec.structs.replace(state, fences=fences)
+            state = msgspec.structs.replace(selected_state, fences=fences)
         offset += len(used)
         outputs.append(VehicleOutput(vehicle.vehicle_id, state, used, transitions))
     return outputs
@@ -194,8 +195,12 @@ def _hits_by_point(
     if not rows:
         return {}
     columns = np.array(rows, dtype=np.float64)
+    lon, lat, previous_lon, previous_lat = np.ascontiguousarray(columns.T)
     found: Hits = index.hits(
-        *(np.ascontiguousarray(columns[:, i]) for i in range(4)),
+        lon,
+        lat,
+        previous_lon,
+        previous_lat,
         np.array(vehicle_ids, dtype=np.int64),
         np.array(carriers, dtype=np.int64),
     )
@@ -227,7 +232,9 @@ def _walk(
     for number, fix in enumerate(used):
         near = {index.fences[hit[0]].id: hit for hit in hits.get(offset + number, ())}
         for fence_id in sorted(near.keys() | active.keys()):
-            state, made = _step_fence(index, fence_id, active.get(fence_id), near.get(fence_id), previous, fix)
+            state, made = _step_fence(
+                index, fence_id, active.get(fence_id), near.get(fence_id), previous, fix
+            )
             transitions.extend((fence_id, transition) for transition in made)
             if state is None:
                 active.pop(fence_id, None)

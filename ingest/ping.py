@@ -36,11 +36,24 @@ class Rejected(msgspec.Struct, frozen=True):
     seq: int | None = None  # sequence number of the refused ping, if it could be read
 
 
+class Presence(msgspec.Struct, frozen=True):
+    """Whether a device says it is connected: a status message, or the last will the broker sends for it."""
+
+    online: bool
+    # Device time at which the message was composed, microseconds. A last will is composed when the
+    # device connects: the time of the loss is the arrival time, never this one.
+    composed_us: int | None = None
+
+
 class Decoded(msgspec.Struct, frozen=True):
-    """What one message came to. `pings` and `rejected` together are what counts as received."""
+    """What one message came to. `pings` and `rejected` together are what counts as received.
+
+    Both are empty for a message that carries no position by design (status, last will, waypoint, card).
+    """
 
     pings: list[Ping]
     rejected: list[Rejected] = []
+    presence: Presence | None = None
 
 
 # Every reason a ping may be refused for; metrics, rejected_pings and `mess decode` use these words.
@@ -60,7 +73,9 @@ REASONS = {
     "time_in_future": "the device clock runs ahead of the server by more than the limit",
     "encrypted": "the payload is encrypted and the platform holds no key",
     "unknown_topic": "no codec reads this topic",
+    "unstorable": "the database refuses the values",
     "unknown_device": "no such device is registered, or it is disabled",
+    "codec_failed": "a defect of the platform's codec; the payload is kept to repeat it",
 }
 
 

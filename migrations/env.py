@@ -1,24 +1,10 @@
 """Alembic environment: the database of the settings, and which tables autogenerate may look at."""
 
-from typing import Any, Literal
-
 from alembic import context
 from sqlalchemy import create_engine, pool
 
 from config.settings import get_settings
-
-# Owned by SQL text and by ingest; autogenerate would want to drop what it does not know.
-HANDS_OFF = {
-    "pings", "rejected_pings", "vehicle_states", "vehicle_snapshots", "dirty_vehicles",
-    "visits", "crossings", "ingest_totals", "device_acks", "mqtt_credentials",
-    "geofence_version",
-}  # fmt: skip
-
-
-def include_name(
-    name: str | None, kind: Literal["schema", "table", "column", "index"] | str, parents: Any
-) -> bool:
-    return not (kind == "table" and name in HANDS_OFF)
+from migrations.hands_off import include_name
 
 
 def run() -> None:

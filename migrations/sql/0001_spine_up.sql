@@ -112,7 +112,8 @@ CREATE TABLE pings (
     speed_kmh       real,
     heading_deg     real,
     altitude_m      real,
-    accuracy_m      real,
+    -- double: folding live and refolding from here must compare the very same number
+    accuracy_m      double precision,
     satellites      smallint,
     hdop            real,
     ignition        boolean,
@@ -313,7 +314,7 @@ CREATE UNIQUE INDEX order_history_once ON order_history (order_id, crossing_id, 
 
 -- One row, bumped by every change of a fence, so that a worker sees staleness inside its own transaction
 CREATE TABLE geofence_version (
-    only            boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton       boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     version         bigint NOT NULL DEFAULT 0
 );
 INSERT INTO geofence_version DEFAULT VALUES;
@@ -321,3 +322,18 @@ CREATE FUNCTION bump_geofence_version() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN UPDATE geofence_version SET version = version + 1; RETURN NULL; END $$;
 CREATE TRIGGER geofences_changed AFTER INSERT OR UPDATE OR DELETE ON geofences
     FOR EACH STATEMENT EXECUTE FUNCTION bump_geofence_version();
+
+-- The same for who is in the fleet and which device rides on which vehicle
+CREATE TABLE fleet_version (
+    singleton       boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    version         bigint NOT NULL DEFAULT 0
+);
+INSERT INTO fleet_version DEFAULT VALUES;
+CREATE FUNCTION bump_fleet_version() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN UPDATE fleet_version SET version = version + 1; RETURN NULL; END $$;
+CREATE TRIGGER devices_changed AFTER INSERT OR UPDATE OR DELETE ON devices
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_fleet_version();
+CREATE TRIGGER device_assignments_changed AFTER INSERT OR UPDATE OR DELETE ON device_assignments
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_fleet_version();
+CREATE TRIGGER vehicles_changed AFTER INSERT OR UPDATE OF carrier_id OR DELETE ON vehicles
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_fleet_version();

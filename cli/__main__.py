@@ -1,0 +1,5 @@
+"""`python -m cli` is `mess`."""
+
+from cli.main import main
+
+main()

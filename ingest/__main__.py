@@ -1,0 +1,29 @@
+"""`python -m ingest`: one ingest worker, configured by the environment."""
+
+import sys
+
+import uvloop
+
+from config.logging import configure_logging, get_logger
+from config.settings import get_settings
+from ingest.listener import RefusedByBrokerError
+from ingest.worker import run_worker
+
+
+def main() -> int:
+    settings = get_settings()
+    configure_logging(settings)
+    try:
+        uvloop.run(run_worker(settings))
+    except RefusedByBrokerError as error:
+        # Trying again with the same credentials only fills the broker's log.
+        get_logger(__name__).error("stopped", reason=str(error))
+        return 2
+    except OSError as error:
+        get_logger(__name__).error("stopped: the broker cannot be reached", reason=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The books of ingest: what was refused and why, worker totals, and which numbers a device may forget."""
+
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from ingest.times import from_us
+
+# A device that lost numbers for good leaves holes; beyond this many the oldest count as lost.
+MAX_HOLES = 64
+
+_UP_TO = (
+    "RETURNING a.device_id, (SELECT upper(r) - 1 FROM unnest(a.stored) AS r LIMIT 1),"
+    " (SELECT count(*) FROM unnest(a.stored))"
+)
+# Rows are locked in device order first, so that two workers cannot wait for each other.
+_MERGE_SEQS = f"""
+UPDATE device_acks AS a SET stored = CASE WHEN a.stored && s.new THEN s.handled ELSE a.stored + s.handled END
+FROM (
+    SELECT l.device_id, u.handled::int8multirange, u.new::int8multirange
+    FROM unnest(%(devices)s::bigint[], %(handled)s::text[], %(new)s::text[]) AS u (device_id, handled, new)
+    JOIN (SELECT device_id FROM device_acks WHERE device_id = ANY (%(devices)s)
+          ORDER BY device_id FOR UPDATE) AS l USING (device_id)
+) AS s WHERE a.device_id = s.device_id {_UP_TO}
+"""
+_FIRST_SEQS = f"""
+INSERT INTO device_acks AS a (device_id, stored)
+SELECT d, h::int8multirange FROM unnest(%s::bigint[], %s::text[]) AS s (d, h) ORDER BY d
+ON CONFLICT (device_id) DO UPDATE SET stored = a.stored + EXCLUDED.stored {_UP_TO}
+"""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """One refused ping or message with what it came from, bounded."""
+
+    received_us: int
+    topic: str
+    device_uid: str | None
+    reason: str
+    detail: str
+    payload: bytes
+    payload_bytes: int
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What one batch did, counted in pings; `received = stored + duplicate + rejected`."""
+
+    messages: int = 0
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    late: int = 0  # of the stored ones
+
+
+class Seqs(msgspec.Struct, frozen=True):
+    """Sequence numbers of one device in a batch; `new` are those of pings that were stored just now."""
+
+    device_id: int
+    handled: frozenset[int]
+    new: frozenset[int]
+
+
+def save_refused(connection: psycopg.Connection, worker: str, refused: Sequence[Refused]) -> None:
+    if refused:
+        connection.cursor().executemany(
+            "INSERT INTO rejected_pings (received_at, topic, device_uid, reason, detail, payload,"
+            " payload_bytes, worker) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    from_us(r.received_us),
+                    _storable(r.topic),
+                    None if r.device_uid is None else _storable(r.device_uid),
+                    r.reason,
+                    _storable(r.detail)[:500],
+                    r.payload,
+                    r.payload_bytes,
+                    worker,
+                )
+                for r in refused
+            ],
+        )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL text holds neither NUL nor lone surrogates."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def add_totals(connection: psycopg.Connection, worker: str, totals: Totals) -> None:
+    connection.execute(
+        "INSERT INTO ingest_totals AS t (worker, messages, received, stored, duplicate, rejected, late)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (worker) DO UPDATE SET"
+        " messages = t.messages + EXCLUDED.messages, received = t.received + EXCLUDED.received,"
+        " stored = t.stored + EXCLUDED.stored, duplicate = t.duplicate + EXCLUDED.duplicate,"
+        " rejected = t.rejected + EXCLUDED.rejected, late = t.late + EXCLUDED.late, updated_at = now()",
+        [worker, *msgspec.structs.astuple(totals)],
+    )
+
+
+def merge_seqs(connection: psycopg.Connection, seqs: Sequence[Seqs]) -> dict[int, int]:
+    """Add the handled numbers; for each device the n up to which all numbers are stored.
+
+    A number that is new although it was counted before means that the device began to count
+    anew (reinstalled, replaced): what was known of the old count is dropped.
+    """
+    if not seqs:
+        return {}
+    parameters = {
+        "devices": [s.device_id for s in seqs],
+        "handled": [_multirange(s.handled) for s in seqs],
+        "new": [_multirange(s.new) for s in seqs],
+    }
+    rows = connection.execute(_MERGE_SEQS, parameters).fetchall()
+    if len(rows) < len(seqs):
+        known = {row[0] for row in rows}
+        fresh = [s for s in seqs if s.device_id not in known]
+        rows += connection.execute(
+            _FIRST_SEQS, [[s.device_id for s in fresh], [_multirange(s.handled) for s in fresh]]
+        ).fetchall()
+    for device_id, _, holes in rows:
+        if holes > MAX_HOLES:
+            _close_oldest_holes(connection, device_id)
+    return {device_id: up_to for device_id, up_to, _ in rows}
+
+
+def _close_oldest_holes(connection: psycopg.Connection, device_id: int) -> None:
+    connection.execute(
+        "UPDATE device_acks SET stored = stored + int8multirange(int8range(lower(stored), ("
+        "SELECT upper(r) FROM unnest(stored) AS r ORDER BY r OFFSET %s LIMIT 1))) WHERE device_id = %s",
+        [MAX_HOLES // 2, device_id],
+    )
+
+
+def ranges(numbers: frozenset[int]) -> list[tuple[int, int]]:
+    """The numbers as inclusive ranges, ascending."""
+    result: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if result and number == result[-1][1] + 1:
+            result[-1] = (result[-1][0], number)
+        else:
+            result.append((number, number))
+    return result
+
+
+def _multirange(numbers: frozenset[int]) -> str:
+    return "{" + ",".join(f"[{low},{high}]" for low, high in ranges(numbers)) + "}"

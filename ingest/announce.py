@@ -1,0 +1,112 @@
+"""News after the commit: live viewers by Redis, orders by task queue. Losing it loses no data."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import redis.exceptions
+
+from config.celery_app import queue
+from config.logging import get_logger
+from config.redis import async_redis, live_channel
+from config.settings import Settings
+from ingest.fold import TRACKER
+from ingest.metrics import Metrics
+from ingest.ping import normal_form, rfc3339
+from ingest.pipeline import LivePing
+from ingest.visit_store import Crossing
+
+log = get_logger(__name__)
+
+ON_CROSSING = "orders.on_crossing"
+_MAX_WAITING = 200
+_encode = msgspec.json.Encoder().encode
+
+
+def channel_messages(
+    live: list[LivePing], crossings: list[Crossing], shards: int
+) -> dict[str, dict[str, list[Any]]]:
+    """One message a shard, as `config.redis.live_channel` documents it."""
+    messages: dict[str, dict[str, list[Any]]] = {}
+
+    def of(vehicle_id: int) -> dict[str, list[Any]]:
+        return messages.setdefault(live_channel(vehicle_id, shards), {"pings": [], "crossings": []})
+
+    for seen in live:
+        source = "tracker" if seen.priority == TRACKER else "phone"
+        of(seen.vehicle_id)["pings"].append(
+            {
+                "vehicle_id": seen.vehicle_id,
+                "device_id": seen.device_id,
+                "source": source,
+                **normal_form(seen.ping),
+            }
+        )
+    for crossing in crossings:
+        of(crossing.vehicle_id)["crossings"].append(
+            {
+                "id": crossing.id,
+                "vehicle_id": crossing.vehicle_id,
+                "geofence_id": crossing.geofence_id,
+                "kind": crossing.kind,
+                "change": crossing.change,
+                "time": rfc3339(crossing.time_us),
+            }
+        )
+    return messages
+
+
+class Announcer:
+    """Sends news from a task of its own, so that a slow or absent Redis never holds up a batch."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._news: asyncio.Queue[tuple[list[LivePing], list[Crossing]]] = asyncio.Queue()
+        self._redis = async_redis()
+
+    def tell(self, live: list[LivePing], crossings: list[Crossing]) -> None:
+        """Put in line. When viewers cannot be reached for long, positions are dropped; crossings are not."""
+        if not live and not crossings:
+            return
+        if self._news.qsize() >= _MAX_WAITING:
+            self._metrics.news_dropped.inc()
+            live = []
+            if not crossings:
+                return
+        self._news.put_nowait((live, crossings))
+
+    async def run(self) -> None:
+        while True:
+            live, crossings = await self._news.get()
+            try:
+                await self._send(live, crossings)
+            except (redis.exceptions.RedisError, OSError) as error:
+                self._metrics.news_dropped.inc()
+                log.warning("live viewers not told", error=str(error))
+            finally:
+                self._news.task_done()
+
+    async def _send(self, live: list[LivePing], crossings: list[Crossing]) -> None:
+        messages = channel_messages(live, crossings, self._settings.live_shards)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for channel, message in messages.items():
+                pipe.publish(channel, _encode(message))
+            await asyncio.wait_for(pipe.execute(), 5)
+        if crossings:
+            # Celery's client blocks; the sweep finds what could not be queued.
+            await asyncio.to_thread(_queue_all, [crossing.id for crossing in crossings])
+
+    async def drain(self, deadline_s: float = 5.0) -> None:
+        """Wait until all is sent, but not for ever; then close."""
+        try:
+            await asyncio.wait_for(self._news.join(), deadline_s)
+        except TimeoutError:
+            log.warning("left without telling everybody", batches=self._news.qsize())
+        await self._redis.aclose()
+
+
+def _queue_all(crossing_ids: list[int]) -> None:
+    for crossing_id in crossing_ids:
+        if not queue(ON_CROSSING, crossing_id=crossing_id):
+            return

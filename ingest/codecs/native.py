@@ -1,0 +1,175 @@
+"""The platform's own format: a ping or a list of pings as JSON or MessagePack, and the status message.
+
+Two ways lead to the same pings. The fast one reads the whole message into typed structs in one step and
+knows only "good" or "not"; whatever it does not take (an unknown key, an alarm, anything bad) goes the
+careful way, field by field, which names the reason and keeps the other pings of the batch.
+A test holds the two together.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ingest.codecs import body, fields
+from ingest.codecs.codec import (
+    MAX_SEQ,
+    Codec,
+    Limits,
+    RefusedError,
+    check_batch_size,
+    decode_each,
+    refuse_message,
+)
+from ingest.ping import Decoded, Ping, Presence
+
+MILLISECOND_US = 1000
+_MAX_TIME_MS = fields.MAX_TIME_US // MILLISECOND_US
+
+_Latitude = Annotated[float, Meta(ge=fields.LATITUDE_DEG.low, le=fields.LATITUDE_DEG.high)]
+_Longitude = Annotated[float, Meta(ge=fields.LONGITUDE_DEG.low, le=fields.LONGITUDE_DEG.high)]
+_Speed = Annotated[float, Meta(ge=fields.SPEED_KMH.low, le=fields.SPEED_KMH.high)]
+_Heading = Annotated[float, Meta(ge=fields.HEADING_DEG.low, lt=fields.HEADING_WRAP_DEG)]
+_Altitude = Annotated[float, Meta(ge=fields.ALTITUDE_M.low, le=fields.ALTITUDE_M.high)]
+_Accuracy = Annotated[float, Meta(ge=fields.ACCURACY_M.low, le=fields.ACCURACY_M.high)]
+_Hdop = Annotated[float, Meta(ge=fields.HDOP.low, le=fields.HDOP.high)]
+_Percent = Annotated[float, Meta(ge=fields.PERCENT.low, le=fields.PERCENT.high)]
+_Odometer = Annotated[float, Meta(ge=fields.ODOMETER_KM.low, le=fields.ODOMETER_KM.high)]
+_Satellites = Annotated[int, Meta(ge=0, le=fields.MAX_SATELLITES)]
+_Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+_EpochMs = Annotated[int, Meta(ge=0, le=_MAX_TIME_MS)] | Annotated[float, Meta(ge=0, le=_MAX_TIME_MS)]
+
+
+class _PlainPing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A ping on the wire with nothing unusual in it. Its keys are the native keys."""
+
+    t: _EpochMs | fields.AwareDatetime
+    lat: _Latitude
+    lon: _Longitude
+    spd: _Speed | None = None
+    hdg: _Heading | None = None
+    alt: _Altitude | None = None
+    acc: _Accuracy | None = None
+    sat: _Satellites | None = None
+    hdop: _Hdop | None = None
+    ign: bool | None = None
+    bat: _Percent | None = None
+    fuel: _Percent | None = None
+    odo: _Odometer | None = None
+    seq: _Seq | None = None
+    mock: bool | None = None
+    # Many devices always send the list; a filled one is rare and needs the careful way.
+    alarms: Annotated[tuple[str, ...], Meta(max_length=0)] | None = None
+
+
+KNOWN_KEYS = frozenset(_PlainPing.__struct_fields__) | {"alarm"}
+
+_Plain = _PlainPing | list[_PlainPing]
+_decode_plain_json = msgspec.json.Decoder(_Plain).decode
+_decode_plain_msgpack = msgspec.msgpack.Decoder(_Plain).decode
+
+
+def _ping_of_plain(plain: _PlainPing) -> Ping:
+    t = plain.t
+    return Ping(
+        time_us=t * MILLISECOND_US if type(t) is int else fields.time_us(t, "t", unit_us=MILLISECOND_US),
+        lat=plain.lat,
+        lon=plain.lon,
+        speed_kmh=plain.spd,
+        heading_deg=plain.hdg,
+        altitude_m=plain.alt,
+        accuracy_m=plain.acc,
+        satellites=plain.sat,
+        hdop=plain.hdop,
+        ignition=plain.ign,
+        battery_pct=plain.bat,
+        fuel_pct=plain.fuel,
+        odometer_km=plain.odo,
+        seq=plain.seq,
+        mock=plain.mock,
+    )
+
+
+def ping_of_message(message: Any, limits: Limits) -> Ping:
+    """The careful way. Raises `RefusedError` with the first thing that is wrong."""
+    if type(message) is not dict:
+        raise RefusedError("wrong_type", f"a ping must be an object, not {fields.kind(message)}")
+    return Ping(
+        time_us=fields.time_us(message.get("t"), "t", unit_us=MILLISECOND_US),
+        lat=fields.latitude(message, "lat"),
+        lon=fields.longitude(message, "lon"),
+        speed_kmh=fields.number(message, "spd", fields.SPEED_KMH),
+        heading_deg=fields.heading(message, "hdg"),
+        altitude_m=fields.number(message, "alt", fields.ALTITUDE_M),
+        accuracy_m=fields.number(message, "acc", fields.ACCURACY_M),
+        satellites=fields.integer(message, "sat", 0, fields.MAX_SATELLITES),
+        hdop=fields.number(message, "hdop", fields.HDOP),
+        ignition=fields.flag(message, "ign"),
+        battery_pct=fields.number(message, "bat", fields.PERCENT),
+        fuel_pct=fields.number(message, "fuel", fields.PERCENT),
+        odometer_km=fields.number(message, "odo", fields.ODOMETER_KM),
+        seq=fields.sequence(message, "seq"),
+        mock=fields.flag(message, "mock"),
+        alarms=fields.alarms(message),
+        attributes=fields.attributes(message, KNOWN_KEYS, limits),
+    )
+
+
+def decode_json(payload: bytes, limits: Limits) -> Decoded:
+    return _decode(payload, limits, _decode_plain_json, body.parse_json)
+
+
+def decode_msgpack(payload: bytes, limits: Limits) -> Decoded:
+    return _decode(payload, limits, _decode_plain_msgpack, body.parse_msgpack)
+
+
+def _decode(
+    payload: bytes,
+    limits: Limits,
+    decode_plain: Callable[[bytes], _PlainPing | list[_PlainPing]],
+    parse: Callable[[bytes], Any],
+) -> Decoded:
+    try:
+        try:
+            plain = decode_plain(payload)
+            if type(plain) is list:
+                check_batch_size(len(plain), limits)
+                return Decoded(pings=[_ping_of_plain(each) for each in plain])
+            return Decoded(pings=[_ping_of_plain(plain)])  # type: ignore[arg-type]
+        except body.UNREADABLE:
+            return decode_each(parse(payload), limits, ping_of_message)
+    except RefusedError as error:
+        return refuse_message(error.reason, error.detail)
+
+
+def presence_of_message(message: Any, limits: Limits) -> Presence:
+    """`{"online": bool, "t": optional}`; other keys are for people and are not kept."""
+    if type(message) is not dict:
+        raise RefusedError("wrong_type", f"a status must be an object, not {fields.kind(message)}")
+    online = fields.flag(message, "online")
+    if online is None:
+        raise fields.missing("online")
+    t = message.get("t")
+    composed_us = None if t is None else fields.time_us(t, "t", unit_us=MILLISECOND_US)
+    return Presence(online=online, composed_us=composed_us)
+
+
+def decode_status(payload: bytes, limits: Limits) -> Decoded:
+    try:
+        return decode_each(body.parse_json(payload), limits, presence_of_message)
+    except RefusedError as error:
+        return refuse_message(error.reason, error.detail)
+
+
+JSON = Codec(
+    name="native JSON",
+    topics=("v1/devices/{uid}/pings", "v1/devices/{uid}/backlog", "v1/devices/{uid}/events"),
+    decode=decode_json,
+)
+MSGPACK = Codec(
+    name="native MessagePack",
+    topics=("v1/devices/{uid}/pings/msgpack", "v1/devices/{uid}/backlog/msgpack"),
+    decode=decode_msgpack,
+)
+STATUS = Codec(name="native status", topics=("v1/devices/{uid}/status",), decode=decode_status)

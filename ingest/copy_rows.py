@@ -1,0 +1,120 @@
+"""Pings as PostgreSQL binary COPY data, built column-wise with numpy.
+
+Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT. A NULL takes no
+bytes in it, so rows are grouped by which of their columns are NULL; within a group every row has
+the same layout and the whole group is one structured array.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ingest.ping import Ping
+
+Row = tuple[int, int, Ping]  # (device id, received_us, ping)
+
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
+# PostgreSQL counts microseconds from 2000-01-01.
+POSTGRES_EPOCH_US = 946_684_800_000_000
+
+_FIXED = (("device_id", ">i8"), ("time", ">i8"), ("received_at", ">i8"), ("lat", ">f8"), ("lon", ">f8"))
+# In the order of Ping's fields after lat and lon, and of the table.
+_NULLABLE = (
+    ("speed_kmh", ">f4"),
+    ("heading_deg", ">f4"),
+    ("altitude_m", ">f4"),
+    ("accuracy_m", ">f8"),
+    ("satellites", ">i2"),
+    ("hdop", ">f4"),
+    ("ignition", "?"),
+    ("battery_pct", ">f4"),
+    ("fuel_pct", ">f4"),
+    ("odometer_km", ">f8"),
+    ("seq", ">i8"),
+    ("mock", "?"),
+)
+COLUMNS = (*(name for name, _ in _FIXED + _NULLABLE), "extra")
+_VALUES = slice(3, 3 + len(_NULLABLE))  # of msgspec.structs.astuple(ping)
+_encode_json = msgspec.json.Encoder().encode
+
+
+def encode(rows: Sequence[Row]) -> bytes:
+    """The COPY data of all rows, header and trailer included; columns as `COLUMNS`."""
+    groups: dict[tuple[bool, ...], list[tuple[int, int, tuple[Any, ...]]]] = {}
+    for device_id, received_us, ping in rows:
+        values = msgspec.structs.astuple(ping)
+        mask = tuple([value is None for value in values[_VALUES]])
+        groups.setdefault(mask, []).append((device_id, received_us, values))
+    parts = [HEADER]
+    for mask, group in groups.items():
+        parts.append(_encode_group(mask, group))
+    parts.append(TRAILER)
+    return b"".join(parts)
+
+
+def _encode_group(mask: tuple[bool, ...], group: list[tuple[int, int, tuple[Any, ...]]]) -> bytes:
+    dtype, template, present = _layout(mask)
+    array: npt.NDArray[Any] = np.full(len(group), template, dtype=dtype)
+    devices, received, values = zip(*group, strict=True)
+    columns = list(zip(*values, strict=True))
+    array["device_id"] = devices
+    array["time"] = np.array(columns[0], dtype=np.int64) - POSTGRES_EPOCH_US
+    array["received_at"] = np.array(received, dtype=np.int64) - POSTGRES_EPOCH_US
+    array["lat"] = columns[1]
+    array["lon"] = columns[2]
+    for name, number in present:
+        array[name] = columns[3 + number]
+    alarms, attributes = columns[-2], columns[-1]
+    if not any(alarms) and not any(attributes):
+        return array.tobytes()
+    return _with_extra(array, alarms, attributes)
+
+
+def _with_extra(array: npt.NDArray[Any], alarms: Sequence[Any], attributes: Sequence[Any]) -> bytes:
+    """Replace the trailing NULL of each row that has alarms or attributes by its jsonb."""
+    data, size = array.tobytes(), array.dtype.itemsize
+    parts: list[bytes] = []
+    for number, (alarm, attribute) in enumerate(zip(alarms, attributes, strict=True)):
+        row = data[number * size : (number + 1) * size]
+        if alarm or attribute:
+            body = extra_json(alarm, attribute)
+            # jsonb's binary form: version byte 1, then the text
+            row = row[:-4] + (len(body) + 1).to_bytes(4, "big") + b"\x01" + body
+        parts.append(row)
+    return b"".join(parts)
+
+
+def extra_json(alarms: Sequence[str], attributes: dict[str, Any] | None) -> bytes:
+    """The `extra` column: `{"alarms": [...], "attributes": {...}}`."""
+    return _encode_json({"alarms": alarms, "attributes": attributes or {}})
+
+
+@lru_cache(maxsize=256)
+def _layout(mask: tuple[bool, ...]) -> tuple[np.dtype[Any], npt.NDArray[Any], list[tuple[str, int]]]:
+    """Row layout of a group: dtype, a template row with all lengths set, and its present columns."""
+    fields: list[tuple[str, str]] = [("fields", ">i2")]
+    lengths: dict[str, int] = {}
+    for name, kind in _FIXED:
+        fields += [(f"{name}_length", ">i4"), (name, kind)]
+        lengths[f"{name}_length"] = np.dtype(kind).itemsize
+    for (name, kind), absent in zip(_NULLABLE, mask, strict=True):
+        fields.append((f"{name}_length", ">i4"))
+        lengths[f"{name}_length"] = -1 if absent else np.dtype(kind).itemsize
+        if not absent:
+            fields.append((name, kind))
+    fields.append(("extra_length", ">i4"))
+    lengths["extra_length"] = -1
+    dtype = np.dtype(fields)
+    template = np.zeros((), dtype=dtype)
+    template["fields"] = len(COLUMNS)
+    for name, length in lengths.items():
+        template[name] = length
+    present = [
+        (name, i) for i, ((name, _), absent) in enumerate(zip(_NULLABLE, mask, strict=True)) if not absent
+    ]
+    return dtype, template, present

@@ -1,0 +1,207 @@
+"""The MQTT side of a worker: what the broker delivers, in batches, and acks that wait for the commit.
+
+gmqtt acks when a message's handler returns, which costs a task a message. Here the handler of
+QoS 1 messages is replaced on the instance, so that a delivery is one list append and a whole batch
+is acked by one write. That reaches for private names: gmqtt is pinned and
+`tests/integration/ingest/test_listener.py` holds it to them.
+"""
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import gmqtt
+import msgspec
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+
+from brokers.topics import ingest_filters
+from config.logging import get_logger
+from config.settings import Settings
+from ingest.intake import Message
+
+log = get_logger(__name__)
+
+_PUBACK = struct.Struct("!BBH")
+_MAX_BATCH_BYTES = 4 * 1024 * 1024
+_REFUSED = 128
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A message that waits to be stored; acked on the connection it came by, or not at all."""
+
+    message: Message
+    mid: int | None  # packet identifier; None for QoS 0
+    connection: Any
+
+
+class RefusedByBrokerError(Exception):
+    """The broker does not accept this worker; trying again cannot help."""
+
+
+class Listener:
+    """One MQTT session. Call `connect`, then `next_batch` and `ack` in turn, then `leave`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pending: deque[Delivery] = deque()
+        self._pending_bytes = 0
+        self._arrived = asyncio.Event()
+        self._filled = asyncio.Event()
+        self._closing = False
+        self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._version = MQTTv50 if settings.mqtt_protocol == "5" else MQTTv311
+        self._client = self._new_client()
+
+    def _new_client(self) -> gmqtt.Client:
+        settings = self._settings
+        properties: dict[str, int] = {}
+        if self._version == MQTTv50:
+            properties = {
+                "session_expiry_interval": settings.ingest_session_expiry_s,
+                "receive_maximum": settings.ingest_receive_maximum,
+            }
+        client = gmqtt.Client(
+            settings.ingest_worker, clean_session=False, optimistic_acknowledgement=False, **properties
+        )
+        client.set_auth_credentials(settings.ingest_worker, settings.mqtt_service_password.get_secret_value())
+        client.set_config({"reconnect_retries": -1, "reconnect_delay": 1})
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_unacked_message
+        client._package_handler._handle_qos_1_publish_packet = self._on_qos1
+        return client
+
+    async def connect(self, deadline_s: float = 30.0) -> None:
+        """Connect and subscribe; waits for a broker that is not up yet. Raises RefusedByBrokerError."""
+        give_up = time.monotonic() + deadline_s
+        settings = self._settings
+        while True:
+            try:
+                await self._client.connect(settings.mqtt_host, settings.mqtt_port, version=self._version)
+                break
+            except OSError:
+                if time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(0.2)
+            except gmqtt.mqtt.handler.MQTTConnectError as error:
+                raise RefusedByBrokerError(f"the broker refused {settings.ingest_worker}: {error}") from error
+        await asyncio.wait_for(self._subscribed, deadline_s)
+
+    def _on_connect(self, client: gmqtt.Client, session_present: int, code: int, properties: Any) -> None:
+        log.info("connected to the broker", session_present=bool(session_present))
+        filters = ingest_filters(shared=self._settings.mqtt_shared_subscription)
+        # Also with a session present: the filters of this version may be others.
+        client.subscribe([gmqtt.Subscription(topic, qos=qos) for topic, qos in filters])
+
+    def _on_subscribe(self, client: gmqtt.Client, mid: int, granted: Sequence[int], properties: Any) -> None:
+        if any(code >= _REFUSED for code in granted):
+            error = RefusedByBrokerError(f"the broker refused a subscription: codes {list(granted)}")
+            if self._subscribed.done():
+                log.error("a subscription was refused after a reconnect", codes=list(granted))
+            else:
+                self._subscribed.set_exception(error)
+        elif not self._subscribed.done():
+            self._subscribed.set_result(None)
+
+    def _on_disconnect(self, client: gmqtt.Client, packet: Any, exc: Any = None) -> None:
+        if not self._closing:
+            log.warning("lost the broker; reconnecting")
+
+    def _on_qos1(self, mid: int, payload: bytes, topic: str | bytes, properties: dict[str, Any]) -> None:
+        self._take(topic, payload, mid, properties)
+
+    def _on_unacked_message(
+        self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
+    ) -> int:
+        self._take(topic, payload, None, properties)
+        return 0
+
+    def _take(self, topic: str | bytes, payload: bytes, mid: int | None, properties: dict[str, Any]) -> None:
+        if isinstance(topic, bytes):
+            topic = topic.decode("utf-8", "replace")
+        message = Message(topic, bytes(payload), time.time_ns() // 1000)
+        self._pending.append(Delivery(message, mid, self._client._connection))
+        self._pending_bytes += len(payload)
+        self._arrived.set()
+        if self._full():
+            self._filled.set()
+
+    async def next_batch(self) -> list[Delivery]:
+        """Wait for messages; a batch closes when it is full or its first message has waited long enough.
+
+        Returns an empty list when the listener was closed and nothing is left.
+        """
+        settings = self._settings
+        while not self._pending:
+            if self._closing:
+                return []
+            self._arrived.clear()
+            await self._arrived.wait()
+        waited_s = time.time() - self._pending[0].message.received_us / 1e6
+        left_s = settings.ingest_batch_wait_ms / 1000 - waited_s
+        self._filled.clear()
+        if left_s > 0 and not self._full() and not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._filled.wait(), left_s)
+        return self._cut()
+
+    def _full(self) -> bool:
+        return (
+            len(self._pending) >= self._settings.ingest_batch_pings or self._pending_bytes >= _MAX_BATCH_BYTES
+        )
+
+    def _cut(self) -> list[Delivery]:
+        batch: list[Delivery] = []
+        size = 0
+        while self._pending and len(batch) < self._settings.ingest_batch_pings and size < _MAX_BATCH_BYTES:
+            delivery = self._pending.popleft()
+            size += len(delivery.message.payload)
+            batch.append(delivery)
+        self._pending_bytes -= size
+        return batch
+
+    def ack(self, batch: Sequence[Delivery]) -> None:
+        """Tell the broker that these are stored. Those of a lost connection will come again."""
+        connection = self._client._connection
+        if connection is None or connection.is_closing():
+            return
+        v5 = self._version == MQTTv50
+        # MQTT 5 allows the short form without reason code when it is success.
+        packets = [
+            _PUBACK.pack(0x40, 2, delivery.mid)
+            for delivery in batch
+            if delivery.mid is not None and delivery.connection is connection
+        ]
+        if packets:
+            connection.send_package(b"".join(packets))
+        log.debug("acked", messages=len(packets), v5=v5)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send at most once, now; used for application acks, which devices ask for again by resending."""
+        connection = self._client._connection
+        if connection is not None and not connection.is_closing():
+            self._client.publish(topic, payload, qos=0)
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not yet taken into a batch."""
+        return len(self._pending)
+
+    def close(self) -> None:
+        """No more waiting for messages: `next_batch` returns what is left, then nothing."""
+        self._closing = True
+        self._arrived.set()
+        self._filled.set()
+
+    async def leave(self) -> None:
+        """Disconnect; with `ingest_leave=end` the session goes, and its share moves to the others."""
+        self._closing = True
+        if self._version == MQTTv50 and self._settings.ingest_leave == "end":
+            await self._client.disconnect(session_expiry_interval=0)
+        else:
+            await self._client.disconnect()

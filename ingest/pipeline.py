@@ -1,0 +1,282 @@
+"""One batch of messages, one transaction: store, fold, tell; acks and news follow its commit."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from geofence.crossings import Fix
+from geofence.index import FenceIndex
+from ingest import store, visit_store
+from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
+from ingest.copy_rows import Row
+from ingest.fleet import Fleet, load_fences, load_fleet, versions
+from ingest.fold import (
+    Candidate,
+    FoldLimits,
+    VehicleInput,
+    VehicleOutput,
+    VehicleState,
+    fold,
+    split_late,
+)
+from ingest.intake import Intake, IntakeLimits, Message, take_in
+from ingest.ping import Ping
+from ingest.store import Checkpoint, Position
+from ingest.visit_store import Crossing
+
+
+class PipelineSettings(msgspec.Struct, frozen=True):
+    worker: str
+    intake: IntakeLimits
+    fold: FoldLimits
+    checkpoint_s: float
+    snapshot_us: int
+
+
+class LivePing(msgspec.Struct, frozen=True):
+    """The newest used position of one vehicle in a batch."""
+
+    vehicle_id: int
+    device_id: int
+    priority: int
+    ping: Ping
+
+
+class DeviceAck(msgspec.Struct, frozen=True):
+    """The application ack of one device: what it need not keep any more."""
+
+    uid: str
+    up_to: int | None
+    handled: frozenset[int]
+
+
+class BatchResult(msgspec.Struct, frozen=True):
+    totals: Totals
+    reasons: dict[str, int]
+    acks: list[DeviceAck]
+    live: list[LivePing]
+    crossings: list[Crossing]
+
+
+class _Cached(msgspec.Struct):
+    """A vehicle's state as this worker left it, and the database version it belongs to."""
+
+    version: int
+    state: VehicleState
+    checkpoint_at: float  # time.monotonic()
+    snapshot_us: int
+
+
+class _StaleFleetError(Exception):
+    """The fleet changed between reading it and locking the vehicles: do the batch again."""
+
+
+class Pipeline:
+    """Owns the worker's view of the fleet, the fences and the vehicles it folds. One thread at a time."""
+
+    def __init__(self, connection: psycopg.Connection, settings: PipelineSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._fleet: Fleet | None = None
+        self._fences: tuple[int, FenceIndex] | None = None
+        self._cache: dict[int, _Cached] = {}
+        self._expect_duplicates = False
+
+    def process(self, messages: Sequence[Message]) -> BatchResult:
+        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing."""
+        while True:
+            folded: dict[int, _Cached] = {}
+            try:
+                with self._connection.transaction():
+                    result = self._transact(messages, folded)
+            except _StaleFleetError:
+                self._fleet = None
+                continue
+            except BaseException:
+                # Nothing of it happened, rows made while loading the fleet included: read all anew.
+                self._cache.clear()
+                self._fleet = None
+                raise
+            self._cache.update(folded)
+            return result
+
+    def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
+        connection, worker = self._connection, self._settings.worker
+        fleet = self._current_fleet()
+        intake = take_in(messages, fleet, self._settings.intake)
+        stored = store.StoredRows((), ())
+        if intake.rows:
+            stored = store.copy_pings(connection, intake.rows, expect_duplicates=self._expect_duplicates)
+            self._expect_duplicates = len(stored.new) < len(intake.rows)
+        late, live, crossings = self._fold_rows(fleet, stored, folded)
+        save_refused(connection, worker, intake.refused)
+        totals = Totals(
+            messages=len(messages),
+            received=intake.received,
+            stored=len(stored.new),
+            duplicate=intake.repeats + len(intake.rows) - len(stored.new),
+            rejected=len(intake.refused),
+            late=late,
+        )
+        add_totals(connection, worker, totals)
+        reasons: dict[str, int] = {}
+        for refused in intake.refused:
+            reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
+        return BatchResult(totals, reasons, self._acks(fleet, intake, stored.new), live, crossings)
+
+    def _current_fleet(self) -> Fleet:
+        if self._fleet is None or self._fleet.version != versions(self._connection)[0]:
+            self._fleet = load_fleet(self._connection)
+        return self._fleet
+
+    def _current_fences(self, fleet: Fleet) -> FenceIndex:
+        """The fences as of now; to be called with the vehicles locked, see the decision on event time."""
+        fleet_version, fence_version = versions(self._connection)
+        if fleet_version != fleet.version:
+            raise _StaleFleetError
+        if self._fences is None or self._fences[0] != fence_version:
+            self._fences = load_fences(self._connection)
+        return self._fences[1]
+
+    def _fold_rows(
+        self, fleet: Fleet, stored: store.StoredRows, folded: dict[int, _Cached]
+    ) -> tuple[int, list[LivePing], list[Crossing]]:
+        candidates, pings = _by_vehicle(fleet, stored.new)
+        dirty = _replaced_from(fleet, stored.replaced)
+        if not candidates:
+            store.mark_dirty(self._connection, dirty)
+            return 0, [], []
+        locked = store.lock_vehicles(self._connection, candidates)
+        fences = self._current_fences(fleet)
+        states, current = self._states(locked)
+        inputs, late = [], 0
+        for vehicle_id, state in states.items():
+            fresh, late_us = split_late(state, candidates[vehicle_id], self._settings.fold)
+            late += len(candidates[vehicle_id]) - len(fresh)
+            if late_us is not None:
+                dirty[vehicle_id] = min(late_us, dirty.get(vehicle_id, late_us))
+            if vehicle_id in current:
+                # Others stored pings since our checkpoint; they are in the database, ours too.
+                fresh, _ = split_late(state, current[vehicle_id], self._settings.fold)
+            inputs.append(VehicleInput(vehicle_id, fleet.carriers.get(vehicle_id, -1), state, fresh))
+        store.mark_dirty(self._connection, dirty)
+        outputs = fold(inputs, fences, self._settings.fold)
+        crossings = visit_store.tell_transitions(
+            self._connection,
+            [
+                (o.vehicle_id, i.state, o.transitions)
+                for i, o in zip(inputs, outputs, strict=True)
+                if o.transitions
+            ],
+        )
+        self._save(outputs, locked, pings, folded)
+        return late, _live(outputs, pings), crossings
+
+    def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, list[Candidate]]]:
+        """Each locked vehicle's state; and for those read anew, the stored pings that follow it."""
+        states: dict[int, VehicleState] = {}
+        stale: list[int] = []
+        for vehicle_id, version in locked.items():
+            cached = self._cache.get(vehicle_id)
+            if cached is not None and cached.version == version - 1:
+                states[vehicle_id] = cached.state
+            else:
+                stale.append(vehicle_id)
+        if not stale:
+            return states, {}
+        loaded = store.load_states(self._connection, stale)
+        after: dict[int, int | None] = {v: s.key[0] if s.last else None for v, s in loaded.items()}
+        for vehicle_id in stale:
+            self._cache.pop(vehicle_id, None)
+        return states | loaded, store.pings_after(self._connection, after)
+
+    def _save(
+        self,
+        outputs: Sequence[VehicleOutput],
+        locked: dict[int, int],
+        pings: dict[tuple[int, int], LivePing],
+        folded: dict[int, _Cached],
+    ) -> None:
+        now = time.monotonic()
+        checkpoints, snapshots = [], []
+        for output in outputs:
+            cached = self._cache.get(output.vehicle_id)
+            checkpoint_at = cached.checkpoint_at if cached else -1e9
+            snapshot_us = cached.snapshot_us if cached else 0
+            if output.transitions or now - checkpoint_at >= self._settings.checkpoint_s:
+                checkpoint_at = now
+                checkpoints.append(
+                    Checkpoint(output.vehicle_id, output.state, _position(output.state.last, pings))
+                )
+            if output.used and output.state.key[0] - snapshot_us >= self._settings.snapshot_us:
+                snapshot_us = output.state.key[0]
+                snapshots.append((output.vehicle_id, output.state))
+            folded[output.vehicle_id] = _Cached(
+                locked[output.vehicle_id], output.state, checkpoint_at, snapshot_us
+            )
+        store.save_checkpoints(self._connection, checkpoints)
+        store.save_snapshots(self._connection, snapshots)
+
+    def _acks(self, fleet: Fleet, intake: Intake, new: Sequence[Row]) -> list[DeviceAck]:
+        if not intake.handled_seqs:
+            return []
+        fresh: dict[int, set[int]] = {}
+        for device_id, _, ping in new:
+            if ping.seq is not None:
+                fresh.setdefault(device_id, set()).add(ping.seq)
+        seqs = [
+            Seqs(device_id, frozenset(numbers), frozenset(fresh.get(device_id, set()) & numbers))
+            for device_id, numbers in intake.handled_seqs.items()
+        ]
+        up_to = merge_seqs(self._connection, seqs)
+        return [DeviceAck(fleet.by_id[s.device_id].uid, up_to.get(s.device_id), s.handled) for s in seqs]
+
+
+def _by_vehicle(
+    fleet: Fleet, rows: Sequence[Row]
+) -> tuple[dict[int, list[Candidate]], dict[tuple[int, int], LivePing]]:
+    """Stored rows as fold candidates of their vehicles; and each row again by (device, time)."""
+    candidates: dict[int, list[Candidate]] = {}
+    pings: dict[tuple[int, int], LivePing] = {}
+    for device_id, _, ping in rows:
+        device = fleet.by_id[device_id]
+        vehicle_id = device.vehicle_at(ping.time_us)
+        if vehicle_id is None:
+            continue
+        fix = Fix(ping.time_us, ping.lon, ping.lat, ping.accuracy_m, device_id)
+        candidates.setdefault(vehicle_id, []).append(Candidate(fix, device.priority))
+        pings[(device_id, ping.time_us)] = LivePing(vehicle_id, device_id, device.priority, ping)
+    return candidates, pings
+
+
+def _replaced_from(fleet: Fleet, rows: Sequence[Row]) -> dict[int, int]:
+    """From when each vehicle has to be folded again because a stored ping changed."""
+    dirty: dict[int, int] = {}
+    for device_id, _, ping in rows:
+        vehicle_id = fleet.by_id[device_id].vehicle_at(ping.time_us)
+        if vehicle_id is not None:
+            dirty[vehicle_id] = min(ping.time_us, dirty.get(vehicle_id, ping.time_us))
+    return dirty
+
+
+def _position(last: Fix | None, pings: dict[tuple[int, int], LivePing]) -> Position | None:
+    if last is None:
+        return None
+    seen = pings.get((last.device_id, last.time_us))
+    if seen is None:
+        return Position(last, None, None)
+    return Position(last, seen.ping.speed_kmh, seen.ping.heading_deg)
+
+
+def _live(outputs: Sequence[VehicleOutput], pings: dict[tuple[int, int], LivePing]) -> list[LivePing]:
+    """The newest position of each vehicle that moved on in this batch."""
+    newest = []
+    for output in outputs:
+        if output.used:
+            last = output.used[-1]
+            seen = pings.get((last.device_id, last.time_us))
+            if seen is not None:
+                newest.append(seen)
+    return newest

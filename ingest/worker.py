@@ -1,0 +1,240 @@
+"""An ingest worker: listener -> pipeline -> ack -> announce, and the refolding of late vehicles."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+import psycopg
+import structlog
+
+from brokers.topics import acks_topic
+from config.logging import get_logger
+from config.settings import Settings
+from ingest.account_store import Refused, Totals, add_totals, ranges, save_refused
+from ingest.announce import Announcer
+from ingest.codecs.codec import Limits
+from ingest.fold import FoldLimits
+from ingest.intake import IntakeLimits, Message
+from ingest.listener import Delivery, Listener
+from ingest.metrics import Metrics
+from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
+from ingest.reconcile import Reconciled, Reconciler, ReconcileSettings
+from ingest.times import to_us
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+_RETRY_FIRST_S = 0.2
+_RETRY_MOST_S = 5.0
+_RETENTION_EVERY_S = 600.0
+_RETENTION_ROWS = 5_000
+_encode = msgspec.json.Encoder().encode
+
+
+def pipeline_settings(settings: Settings) -> PipelineSettings:
+    return PipelineSettings(
+        worker=settings.ingest_worker,
+        intake=IntakeLimits(
+            codec=Limits(
+                max_payload_bytes=settings.max_payload_bytes, max_pings=settings.max_pings_per_message
+            ),
+            earliest_us=to_us(datetime(settings.earliest_year, 1, 1, tzinfo=UTC)),
+            max_future_us=settings.max_future_s * 1_000_000,
+            keep_payload_bytes=settings.rejected_payload_keep_bytes,
+        ),
+        fold=fold_limits(settings),
+        checkpoint_s=settings.ingest_checkpoint_s,
+        snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
+    )
+
+
+def fold_limits(settings: Settings) -> FoldLimits:
+    return FoldLimits(settings.max_speed_kmh, settings.max_accuracy_m, settings.phone_takeover_s * 1_000_000)
+
+
+def reconcile_settings(settings: Settings) -> ReconcileSettings:
+    return ReconcileSettings(
+        fold=fold_limits(settings),
+        snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
+        lateness=timedelta(days=settings.lateness_days),
+    )
+
+
+class Database:
+    """One connection used from one thread of its own, opened again after it broke."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._connection: psycopg.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[psycopg.Connection], T]) -> T:
+        """Do `work` on the connection. Raises what it raises; a broken connection is not used again."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def _work(self, work: Callable[[psycopg.Connection], T]) -> T:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._settings.database_url,
+                autocommit=True,
+                application_name=f"mess {self._settings.ingest_worker} {self._name}",
+                connect_timeout=5,
+                options="-c timezone=UTC -c statement_timeout=60000",
+                tcp_user_timeout=30_000,
+            )
+        return work(self._connection)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        if self._connection is not None:
+            self._connection.close()
+
+
+class Worker:
+    """Runs until `stop`, then finishes what it holds, acks it and leaves the broker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._listener = Listener(settings)
+        self._announcer = Announcer(settings, self._metrics)
+        self._batches = Database(settings, "batches")
+        self._refolds = Database(settings, "refolds")
+        self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
+        self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
+
+    def stop(self) -> None:
+        self._listener.close()
+
+    async def run(self) -> None:
+        """Raises RefusedByBrokerError when the broker will not have this worker."""
+        if self._settings.ingest_metrics_port:
+            self._metrics.serve(self._settings.ingest_metrics_host, self._settings.ingest_metrics_port)
+        background = [
+            asyncio.create_task(self._announcer.run()),
+            asyncio.create_task(self._reconcile()),
+            asyncio.create_task(self._retain()),
+        ]
+        try:
+            await self._listener.connect()
+            log.info("ingest worker ready", worker=self._settings.ingest_worker)
+            while batch := await self._listener.next_batch():
+                await self._handle(batch)
+            await self._listener.leave()
+            await self._announcer.drain()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            self._batches.close()
+            self._refolds.close()
+            log.info("ingest worker left", worker=self._settings.ingest_worker)
+
+    async def _handle(self, batch: Sequence[Delivery]) -> None:
+        with structlog.contextvars.bound_contextvars(batch_id=f"{time.time_ns():x}"):
+            begin = time.monotonic()
+            for result in await self._store([delivery.message for delivery in batch]):
+                self._metrics.batch(result.totals, result.reasons, len(result.crossings))
+                self._send_acks(result.acks)
+                self._announcer.tell(result.live, result.crossings)
+            self._listener.ack(batch)
+            self._metrics.batch_seconds.observe(time.monotonic() - begin)
+            arrived_s = batch[0].message.received_us / 1e6
+            self._metrics.delay_seconds.observe(max(0.0, time.time() - arrived_s))
+            self._metrics.waiting.set(self._listener.waiting)
+
+    def _send_acks(self, acks: Sequence[DeviceAck]) -> None:
+        for ack in acks:
+            body = {"seq": ack.up_to, "ranges": ranges(ack.handled)}
+            self._listener.publish(acks_topic(ack.uid), _encode(body))
+
+    async def _store(self, messages: Sequence[Message]) -> list[BatchResult]:
+        """Store the messages, however long the database is away; what it cannot hold is set aside."""
+        wait_s = _RETRY_FIRST_S
+        while True:
+            try:
+                return [await self._batches.run(lambda connection: self._process(connection, messages))]
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                if len(messages) == 1:
+                    return [await self._batches.run(lambda c, e=error: self._set_aside(c, messages[0], e))]  # type: ignore[misc]
+                # Somewhere in there is a value that no check foresaw: find it, keep the rest.
+                half = len(messages) // 2
+                return await self._store(messages[:half]) + await self._store(messages[half:])
+            except psycopg.Error as error:
+                self._metrics.database_retries.inc()
+                log.warning("batch not stored, trying again", error=str(error).strip(), wait_s=wait_s)
+                await asyncio.sleep(wait_s)
+                wait_s = min(_RETRY_MOST_S, wait_s * 2)
+
+    def _process(self, connection: psycopg.Connection, messages: Sequence[Message]) -> BatchResult:
+        if self._pipeline is None or self._pipeline[0] is not connection:
+            self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
+        return self._pipeline[1].process(messages)
+
+    def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
+        kept = message.payload[: self._settings.rejected_payload_keep_bytes]
+        detail = str(error).splitlines()[0]
+        refused = Refused(
+            message.received_us, message.topic, None, "unstorable", detail, kept, len(message.payload)
+        )
+        totals = Totals(messages=1, received=1, rejected=1)
+        with connection.transaction():
+            save_refused(connection, self._settings.ingest_worker, [refused])
+            add_totals(connection, self._settings.ingest_worker, totals)
+        log.error("message set aside", topic=message.topic, error=detail)
+        return BatchResult(totals, {"unstorable": 1}, [], [], [])
+
+    async def _reconcile(self) -> None:
+        while True:
+            try:
+                done = await self._refolds.run(self._refold)
+            except psycopg.Error as error:
+                log.warning("refold put off", error=str(error).strip())
+                done = None
+            if done is None:
+                await asyncio.sleep(self._settings.ingest_reconcile_s)
+                continue
+            self._metrics.refolded.inc(done.pings)
+            self._metrics.crossings.inc(len(done.crossings))
+            self._announcer.tell([], done.crossings)
+            if done.crossings:
+                log.info("visits revised", vehicle_id=done.vehicle_id, crossings=len(done.crossings))
+
+    def _refold(self, connection: psycopg.Connection) -> Reconciled | None:
+        if self._reconciler is None or self._reconciler[0] is not connection:
+            self._reconciler = (connection, Reconciler(connection, reconcile_settings(self._settings)))
+        return self._reconciler[1].run_once()
+
+    async def _retain(self) -> None:
+        """Keep `rejected_pings` bounded, a piece at a time so that nothing waits for it."""
+        while True:
+            try:
+                if await self._refolds.run(self._drop_old_rejected) < _RETENTION_ROWS:
+                    await asyncio.sleep(_RETENTION_EVERY_S)
+            except psycopg.Error as error:
+                log.warning("retention put off", error=str(error).strip())
+                await asyncio.sleep(_RETRY_MOST_S)
+
+    def _drop_old_rejected(self, connection: psycopg.Connection) -> int:
+        return connection.execute(
+            "DELETE FROM rejected_pings WHERE id = ANY (ARRAY(SELECT id FROM rejected_pings"
+            " WHERE received_at < now() - make_interval(days => %s) ORDER BY received_at LIMIT %s))",
+            [self._settings.rejected_retention_days, _RETENTION_ROWS],
+        ).rowcount
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT."""
+    worker = Worker(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, worker.stop)
+    await worker.run()

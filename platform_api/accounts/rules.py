@@ -1,0 +1,77 @@
+"""Decisions about phones, passwords, who may sign in and when a refresh token is worth a new one."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import phonenumbers
+
+from platform_api.actor import Actor, Role
+from platform_api.errors import Forbidden, Invalid, Unauthorised
+
+DEFAULT_REGION = "SN"
+MAX_PHONE_CHARS = 32
+MIN_PASSWORD_CHARS = 8
+# Argon2 reads all of it: without a limit a megabyte of password is free work for an attacker.
+MAX_PASSWORD_CHARS = 128
+# Administrators are made on the command line, never over HTTP.
+REGISTRABLE_ROLES = frozenset({Role.SHIPPER, Role.CARRIER, Role.DRIVER, Role.BROKER})
+
+
+def normalise_phone(text: str) -> str:
+    """E.164 of a number as people write it; one without country code is Senegalese.
+
+    Raises Invalid `invalid_phone`.
+    """
+    problem = Invalid(
+        "invalid_phone", "This is not a valid phone number, such as 77 123 45 67 or +221771234567."
+    )
+    if len(text) > MAX_PHONE_CHARS:
+        raise problem
+    try:
+        number = phonenumbers.parse(text, DEFAULT_REGION)
+    except phonenumbers.NumberParseException as error:
+        raise problem from error
+    if not phonenumbers.is_valid_number(number):
+        raise problem
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def check_password(password: str) -> None:
+    """Length only, as NIST SP 800-63B 5.1.1 advises; raises Invalid `invalid_password`."""
+    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
+        raise Invalid(
+            "invalid_password",
+            f"A password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters.",
+        )
+
+
+def check_registrable(role: Role) -> None:
+    if role not in REGISTRABLE_ROLES:
+        raise Forbidden("role_not_allowed", "This role cannot be registered.")
+
+
+def check_enabled(*, disabled: bool) -> None:
+    if disabled:
+        raise Unauthorised("account_disabled", "This account is disabled.")
+
+
+def actor_of(*, user_id: UUID, role: Role, is_superuser: bool, carrier_id: UUID | None) -> Actor:
+    """`carrier_id` as in the users table: set for a driver of a carrier."""
+    fleet = user_id if role is Role.CARRIER else carrier_id
+    return Actor(user_id=user_id, role=role, is_superuser=is_superuser, carrier_id=fleet)
+
+
+class RefreshVerdict(StrEnum):
+    ROTATE = "rotate"
+    # Spent before: either a thief has it or its owner does; both lose the family.
+    REUSED = "reused"
+    REFUSED = "refused"
+
+
+def judge_refresh(
+    *, used_at: datetime | None, revoked_at: datetime | None, expires_at: datetime, now: datetime
+) -> RefreshVerdict:
+    if revoked_at is not None or expires_at <= now:
+        return RefreshVerdict.REFUSED
+    return RefreshVerdict.ROTATE if used_at is None else RefreshVerdict.REUSED

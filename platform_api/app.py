@@ -1,0 +1,64 @@
+"""Puts the API together: `uvicorn --factory platform_api.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI
+
+from config.logging import configure_logging
+from config.settings import get_settings
+from platform_api import error_handlers, health
+from platform_api.accounts import endpoints as accounts
+from platform_api.middleware import BodyLimit, RequestContext
+
+MAX_BODY_BYTES = 1024 * 1024
+# Connections that requests leave to WebSockets and the health check, which take one only while they hold a thread.
+RESERVED_CONNECTIONS = 2
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    pool_size = get_settings().database_pool_size
+    # More threads than connections would only wait for each other.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = pool_size
+    app.state.session_slots = anyio.CapacityLimiter(max(1, pool_size - RESERVED_CONNECTIONS))
+    yield
+
+
+def create_app() -> FastAPI:
+    configure_logging(get_settings())
+    app = FastAPI(
+        title="MESS Platform",
+        version="1",
+        description="Freight brokerage and truck dispatching for Senegal.",
+        docs_url="/api/docs/",
+        redoc_url="/api/redoc/",
+        openapi_url="/api/openapi.json",
+        # A redirect to the slashed path would lose the body of a POST in some clients.
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    error_handlers.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(RequestContext)
+    app.include_router(health.router)
+    app.include_router(accounts.router)
+    for name in (
+        "platform_api.fleet.endpoints",
+        "platform_api.geofences.endpoints",
+        "platform_api.orders.endpoints",
+        "platform_api.tracking.endpoints",
+        "platform_api.tracking.sockets",
+    ):
+        try:
+            found = find_spec(name) is not None
+        except ModuleNotFoundError:
+            found = False
+        if found:
+            app.include_router(import_module(name).router)
+    return app

@@ -1,0 +1,68 @@
+"""What endpoints ask for: a session that commits before the response, and who is calling."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
+
+from config import clock
+from config.database import transaction
+from platform_api.accounts import service as accounts
+from platform_api.actor import Actor, Role
+from platform_api.errors import Forbidden, Unauthorised
+
+__all__ = ["Actor", "CurrentActor", "NowDep", "Role", "SessionDep", "require_role"]
+
+
+async def _session_slot(request: Request) -> AsyncIterator[None]:
+    """Wait for a database connection without holding a thread.
+
+    A request holds its connection while it hops between worker threads. Were there more such
+    requests than connections, threads blocked in the pool would starve the very requests they wait for.
+    """
+    yield
+
+
+def open_session(_slot: Annotated[None, Depends(_session_slot, scope="function")]) -> Iterator[Session]:
+    with transaction() as session:
+        yield session
+
+
+# scope="function": the commit precedes the response. FastAPI's default commits after the 200 has gone out.
+SessionDep = Annotated[Session, Depends(open_session, scope="function")]
+
+
+async def _now() -> datetime:
+    return clock.now()
+
+
+NowDep = Annotated[datetime, Depends(_now)]
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of /api/v1/auth/login/")
+
+
+def current_actor(
+    session: SessionDep,
+    now: NowDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Actor:
+    if credentials is None:
+        raise Unauthorised("not_authenticated", "Send an access token: Authorization: Bearer ...")
+    return accounts.authenticate(session, credentials.credentials, now=now)
+
+
+CurrentActor = Annotated[Actor, Depends(current_actor)]
+
+
+def require_role(*roles: Role) -> Callable[[Actor], Awaitable[Actor]]:
+    """A dependency that lets only these roles through: `Annotated[Actor, Depends(require_role(Role.CARRIER))]`."""
+
+    async def check(actor: CurrentActor) -> Actor:
+        if actor.role not in roles:
+            raise Forbidden("role_not_allowed", f"Only for: {', '.join(roles)}.")
+        return actor
+
+    return check

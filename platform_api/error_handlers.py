@@ -1,0 +1,147 @@
+"""The one place where errors become HTTP: `{"code", "detail", "request_id"}`, drivers' errors included."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg import errors as pg
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from config.logging import get_logger
+from platform_api.errors import Conflict, Invalid, PlatformError, Unavailable
+
+log = get_logger(__name__)
+
+_HTTP_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+# Constraint -> the conflict it means. The constraint is the judge of races that a check before it loses.
+_CONFLICTS = {
+    "users_phone_key": ("phone_taken", "An account with this phone number exists."),
+    "vehicles_plate_key": ("plate_taken", "A vehicle with this plate is registered."),
+    "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
+    "device_assignments_open": ("assignment_overlap", "The device is assigned to a vehicle at that time."),
+    "bids_one_winner": ("order_not_open", "Another bid on this order was accepted first."),
+    "bids_one_open": ("bid_exists", "You have an open bid on this order."),
+}
+_OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")
+
+
+def request_id_of(request: Request) -> str | None:
+    """What `platform_api.middleware` gave this request."""
+    value = request.scope.get("state", {}).get("request_id")
+    return value if isinstance(value, str) else None
+
+
+def error_body(code: str, detail: str, request_id: str | None) -> dict[str, Any]:
+    return {"code": code, "detail": detail, "request_id": request_id}
+
+
+def error_response(request: Request, error: PlatformError) -> JSONResponse:
+    """For an endpoint that must answer with an error and still commit (a reused refresh token)."""
+    body = error_body(error.code, error.detail, request_id_of(request))
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
+
+
+def translate_integrity(error: IntegrityError) -> PlatformError | None:
+    """The conflict behind a violated constraint; None for a broken CHECK or NOT NULL, which is our bug."""
+    cause = error.orig
+    if not isinstance(cause, pg.UniqueViolation | pg.ExclusionViolation | pg.ForeignKeyViolation):
+        return None
+    code, detail = _CONFLICTS.get(cause.diag.constraint_name or "", _OTHER_CONFLICT)
+    return Conflict(code, detail)
+
+
+def translate_operational(error: OperationalError) -> PlatformError | None:
+    if isinstance(error.orig, pg.DeadlockDetected | pg.SerializationFailure | pg.LockNotAvailable):
+        return Conflict(*_OTHER_CONFLICT)
+    if isinstance(error.orig, pg.QueryCanceled):
+        return Unavailable("query_too_long", "The database took too long to answer.", retry_after_s=5)
+    return Unavailable("database_unavailable", "The database does not answer.", retry_after_s=5)
+
+
+def _on_platform_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PlatformError)
+    return error_response(request, error)
+
+
+def _on_integrity_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, IntegrityError)
+    translated = translate_integrity(error)
+    if translated is None:
+        raise error
+    log.info("constraint refused a change", code=translated.code, constraint=str(error.orig))
+    return error_response(request, translated)
+
+
+def _on_operational_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OperationalError)
+    translated = translate_operational(error)
+    if translated is None:
+        raise error
+    log.warning("database error", code=translated.code, error=str(error.orig))
+    return error_response(request, translated)
+
+
+def _on_pool_timeout(request: Request, error: Exception) -> JSONResponse:
+    log.error("no free database connection", error=str(error))
+    return error_response(request, Unavailable("overloaded", "Too many requests at once.", retry_after_s=5))
+
+
+def _on_data_error(request: Request, error: Exception) -> JSONResponse:
+    # A NUL character or a number beyond the column: passes JSON, cannot be stored.
+    log.info("value refused by the database", error=str(error))
+    return error_response(request, Invalid("invalid_value", "A value cannot be stored (control character?)."))
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
+    detail = str(error.detail) or HTTPStatus(error.status_code).phrase
+    headers: Mapping[str, str] | None = error.headers
+    return JSONResponse(
+        error_body(code, detail, request_id_of(request)),
+        status_code=error.status_code,
+        headers=dict(headers) if headers else None,
+    )
+
+
+def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    """422 `invalid_body`, or 400 `invalid_parameter` when the fault is in path or query.
+
+    Input values are not echoed: they may hold a password.
+    """
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "type": item["type"]}
+        for item in error.errors()
+    ]
+    in_body = any(field["field"].split(".")[0] == "body" for field in fields)
+    body: dict[str, Any] = error_body(
+        "invalid_body" if in_body else "invalid_parameter",
+        "The request body is malformed." if in_body else "A parameter of the address is malformed.",
+        request_id_of(request),
+    )
+    body["errors"] = fields
+    return JSONResponse(body, status_code=422 if in_body else 400)
+
+
+def install(app: FastAPI) -> None:
+    """Unexpected errors are not here: `platform_api.middleware` answers 500 `internal_error`."""
+    app.add_exception_handler(PlatformError, _on_platform_error)
+    app.add_exception_handler(IntegrityError, _on_integrity_error)
+    app.add_exception_handler(OperationalError, _on_operational_error)
+    app.add_exception_handler(PoolTimeout, _on_pool_timeout)
+    app.add_exception_handler(DataError, _on_data_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -1,0 +1,163 @@
+"""/api/v1/fleet/: a carrier's vehicles, drivers and devices."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from platform_api.actor import Actor, Role
+from platform_api.deps import CurrentActor, NowDep, SessionDep, require_role
+from platform_api.fleet import repository, service
+from platform_api.fleet.schemas import (
+    AssignIn,
+    DeviceIn,
+    DeviceOut,
+    DriverIn,
+    DriverOut,
+    MqttSecretOut,
+    MqttTokenOut,
+    UnassignIn,
+    VehicleChange,
+    VehicleIn,
+    VehicleOut,
+)
+from platform_api.pagination import Page, PageDep, page_of
+from platform_api.schemas import errors
+
+router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], responses=errors(401, 403))
+
+Carrier = Annotated[Actor, Depends(require_role(Role.CARRIER))]
+Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR))]
+DeviceViewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.DRIVER, Role.ADMINISTRATOR))]
+
+
+@router.post("/vehicles/", status_code=201, responses=errors(404, 409, 422))
+def add_vehicle(body: VehicleIn, session: SessionDep, actor: Carrier) -> VehicleOut:
+    vehicle = service.add_vehicle(
+        session,
+        actor,
+        plate=body.plate,
+        name=body.name,
+        capacity_kg=body.capacity_kg,
+        driver_id=body.driver_id,
+    )
+    return VehicleOut.of(vehicle)
+
+
+@router.get("/vehicles/", responses=errors(400))
+def list_vehicles(session: SessionDep, actor: Viewer, page: PageDep) -> Page[VehicleOut]:
+    rows, next_cursor = repository.page_vehicles(session, actor, page)
+    return page_of(rows, next_cursor, VehicleOut.of)
+
+
+@router.get("/vehicles/{vehicle_id}/", responses=errors(404))
+def get_vehicle(vehicle_id: int, session: SessionDep, actor: Viewer) -> VehicleOut:
+    return VehicleOut.of(service.get_vehicle(session, actor, vehicle_id))
+
+
+@router.patch("/vehicles/{vehicle_id}/", responses=errors(404, 422))
+def change_vehicle(vehicle_id: int, body: VehicleChange, session: SessionDep, actor: Carrier) -> VehicleOut:
+    vehicle = service.change_vehicle(
+        session,
+        actor,
+        vehicle_id,
+        name=body.name,
+        available=body.available,
+        capacity_kg=body.capacity_kg,
+        change_driver="driver_id" in body.model_fields_set,
+        driver_id=body.driver_id,
+    )
+    return VehicleOut.of(vehicle)
+
+
+@router.post("/drivers/", responses=errors(404, 409, 422))
+def attach_driver(body: DriverIn, session: SessionDep, actor: Carrier) -> DriverOut:
+    """Make a registered driver who drives for nobody one of yours."""
+    return DriverOut.of(service.attach_driver(session, actor, phone=body.phone))
+
+
+@router.get("/drivers/", responses=errors(400))
+def list_drivers(session: SessionDep, actor: Viewer, page: PageDep) -> Page[DriverOut]:
+    rows, next_cursor = repository.page_drivers(session, actor, page)
+    return page_of(rows, next_cursor, DriverOut.of)
+
+
+@router.delete("/drivers/{driver_id}/", status_code=204, response_class=Response, responses=errors(404))
+def detach_driver(driver_id: UUID, session: SessionDep, actor: CurrentActor) -> None:
+    """For the carrier and for the driver himself."""
+    service.detach_driver(session, actor, driver_id)
+
+
+@router.post("/devices/", status_code=201, responses=errors(404, 409, 422))
+def register_device(body: DeviceIn, session: SessionDep, actor: Carrier, now: NowDep) -> MqttSecretOut:
+    """Register a tracker or a phone. The MQTT password in the answer is shown this once."""
+    issued = service.register_device(
+        session,
+        actor,
+        uid=body.uid,
+        kind=body.kind,
+        driver_id=body.driver_id,
+        vehicle_id=body.vehicle_id,
+        now=now,
+    )
+    return MqttSecretOut.of(issued)
+
+
+@router.get("/devices/", responses=errors(400))
+def list_devices(session: SessionDep, actor: DeviceViewer, page: PageDep) -> Page[DeviceOut]:
+    """A driver sees his own phones."""
+    rows, next_cursor = repository.page_devices(session, actor, page)
+    return page_of(rows, next_cursor, DeviceOut.of)
+
+
+@router.get("/devices/{uid}/", responses=errors(404))
+def get_device(uid: str, session: SessionDep, actor: DeviceViewer) -> DeviceOut:
+    return DeviceOut.of(service.get_device(session, actor, uid))
+
+
+@router.post("/devices/{uid}/assign/", responses=errors(404, 409, 422))
+def assign_device(uid: str, body: AssignIn, session: SessionDep, actor: Carrier, now: NowDep) -> DeviceOut:
+    """Put the device into a vehicle for a time; visits and trips of that time are worked out again."""
+    service.assign_device(
+        session,
+        actor,
+        uid,
+        vehicle_id=body.vehicle_id,
+        valid_from=body.valid_from,
+        valid_to=body.valid_to,
+        end_current=body.end_current,
+        now=now,
+    )
+    return DeviceOut.of(service.get_device(session, actor, uid))
+
+
+@router.post("/devices/{uid}/unassign/", responses=errors(404, 409, 422))
+def unassign_device(
+    uid: str, body: UnassignIn, session: SessionDep, actor: Carrier, now: NowDep
+) -> DeviceOut:
+    """Take the device out of its vehicle."""
+    service.unassign_device(session, actor, uid, valid_to=body.valid_to or now)
+    return DeviceOut.of(service.get_device(session, actor, uid))
+
+
+@router.post("/devices/{uid}/rotate/", responses=errors(404))
+def rotate_secret(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOut:
+    """A new MQTT password; the old one stops working."""
+    return MqttSecretOut.of(service.rotate_secret(session, actor, uid))
+
+
+@router.post("/devices/{uid}/disable/", status_code=204, response_class=Response, responses=errors(404))
+def disable_device(uid: str, session: SessionDep, actor: Carrier) -> None:
+    service.disable_device(session, actor, uid)
+
+
+@router.post("/devices/{uid}/enable/", responses=errors(404))
+def enable_device(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOut:
+    """Let a disabled device in again, with a new MQTT password."""
+    return MqttSecretOut.of(service.enable_device(session, actor, uid))
+
+
+@router.post("/devices/{uid}/token/", responses=errors(404, 409))
+def issue_phone_token(uid: str, session: SessionDep, actor: DeviceViewer, now: NowDep) -> MqttTokenOut:
+    """A short-lived MQTT password for a driver's phone."""
+    return MqttTokenOut.of_token(service.issue_phone_token(session, actor, uid, now=now))

@@ -1,0 +1,160 @@
+"""Bodies of the fleet endpoints."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from brokers.topics import DEVICE_UID_MAX_CHARS
+from platform_api.accounts.models import User
+from platform_api.accounts.schemas import Phone
+from platform_api.fields import Id, OptionalName, Time
+from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
+from platform_api.fleet.rules import DeviceKind
+from platform_api.fleet.service import DeviceSecret, DeviceToken
+
+MAX_CAPACITY_KG = 1_000_000
+MAX_PLATE_INPUT_CHARS = 40
+
+CapacityKg = Annotated[int, Field(ge=1, le=MAX_CAPACITY_KG)]
+
+
+class VehicleIn(BaseModel):
+    plate: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PLATE_INPUT_CHARS)]
+    name: OptionalName = ""
+    capacity_kg: CapacityKg | None = None
+    driver_id: UUID | None = None
+
+
+class VehicleChange(BaseModel):
+    """What is left out stays; `"driver_id": null` takes the driver off."""
+
+    name: OptionalName | None = None
+    available: bool | None = None
+    capacity_kg: CapacityKg | None = None
+    driver_id: UUID | None = None
+
+
+class VehicleOut(BaseModel):
+    id: int
+    plate: str
+    name: str
+    capacity_kg: int | None
+    available: bool
+    driver_id: UUID | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, vehicle: Vehicle) -> Self:
+        return cls(
+            id=vehicle.id,
+            plate=vehicle.plate,
+            name=vehicle.name,
+            capacity_kg=vehicle.capacity_kg,
+            available=vehicle.available,
+            driver_id=vehicle.driver_id,
+            created_at=vehicle.created_at,
+        )
+
+
+class DriverIn(BaseModel):
+    phone: Phone
+
+
+class DriverOut(BaseModel):
+    id: UUID
+    phone: str
+    name: str
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        return cls(id=user.id, phone=user.phone, name=user.name)
+
+
+class DeviceIn(BaseModel):
+    """`driver_id`: the driver whose phone this is."""
+
+    uid: Annotated[str, StringConstraints(min_length=1, max_length=DEVICE_UID_MAX_CHARS)]
+    kind: DeviceKind
+    vehicle_id: Id | None = None
+    driver_id: UUID | None = None
+
+
+class AssignIn(BaseModel):
+    """Event time, half-open [valid_from, valid_to).
+
+    Without `valid_from` it begins now, and a device's first assignment has no beginning.
+    `end_current` ends the open assignment where this one begins.
+    """
+
+    vehicle_id: Id
+    valid_from: Time | None = None
+    valid_to: Time | None = None
+    end_current: bool = False
+
+
+class UnassignIn(BaseModel):
+    """Event time; now when left out."""
+
+    valid_to: Time | None = None
+
+
+class AssignmentOut(BaseModel):
+    vehicle_id: int
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+    @classmethod
+    def of(cls, row: DeviceAssignment) -> Self:
+        return cls(vehicle_id=row.vehicle_id, valid_from=row.valid_from, valid_to=row.valid_to)
+
+
+class DeviceOut(BaseModel):
+    uid: str
+    kind: DeviceKind
+    driver_id: UUID | None
+    disabled: bool
+    created_at: datetime
+    assignments: list[AssignmentOut]
+
+    @classmethod
+    def of(cls, device: Device) -> Self:
+        spans = sorted(device.assignments, key=lambda row: row.id)
+        return cls(
+            uid=device.uid,
+            kind=DeviceKind(device.kind),
+            driver_id=device.user_id,
+            disabled=device.disabled,
+            created_at=device.created_at,
+            assignments=[AssignmentOut.of(row) for row in spans],
+        )
+
+
+class MqttSecretOut(BaseModel):
+    """How this device signs in to MQTT. The password is shown this once."""
+
+    uid: str
+    mqtt_client_id: str
+    mqtt_username: str
+    mqtt_password: str
+
+    @classmethod
+    def of(cls, issued: DeviceSecret) -> Self:
+        uid = issued.device.uid
+        return cls(uid=uid, mqtt_client_id=uid, mqtt_username=uid, mqtt_password=issued.secret)
+
+
+class MqttTokenOut(MqttSecretOut):
+    expires_at: datetime
+
+    @classmethod
+    def of_token(cls, issued: DeviceToken) -> Self:
+        uid = issued.device.uid
+        return cls(
+            uid=uid,
+            mqtt_client_id=uid,
+            mqtt_username=uid,
+            mqtt_password=issued.token,
+            expires_at=issued.expires_at,
+        )

@@ -1,0 +1,50 @@
+"""/api/v1/geofences/."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from platform_api.actor import Actor, Role
+from platform_api.deps import NowDep, SessionDep, require_role
+from platform_api.geofences import repository, service
+from platform_api.geofences.schemas import GeofenceIn, GeofenceOut
+from platform_api.pagination import Page, PageDep, page_of
+from platform_api.schemas import errors
+
+router = APIRouter(prefix="/api/v1/geofences", tags=["geofences"], responses=errors(401, 403))
+
+Drawer = Annotated[Actor, Depends(require_role(Role.SHIPPER, Role.CARRIER, Role.ADMINISTRATOR))]
+
+
+@router.post("/", status_code=201, responses=errors(404, 422))
+def draw_geofence(body: GeofenceIn, session: SessionDep, actor: Drawer, now: NowDep) -> GeofenceOut:
+    geofence = service.draw_geofence(
+        session,
+        actor,
+        name=body.name,
+        shape=body.shape,
+        settings=body.settings,
+        vehicle_id=body.vehicle_id,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+        now=now,
+    )
+    return GeofenceOut.with_hint(geofence)
+
+
+@router.get("/", responses=errors(400))
+def list_geofences(session: SessionDep, actor: Drawer, page: PageDep) -> Page[GeofenceOut]:
+    """Newest first, without the retired ones."""
+    rows, next_cursor = repository.page_geofences(session, actor, page)
+    return page_of(rows, next_cursor, GeofenceOut.of)
+
+
+@router.get("/{geofence_id}/", responses=errors(404))
+def get_geofence(geofence_id: int, session: SessionDep, actor: Drawer) -> GeofenceOut:
+    return GeofenceOut.of(service.get_geofence(session, actor, geofence_id))
+
+
+@router.delete("/{geofence_id}/", status_code=204, response_class=Response, responses=errors(404, 409))
+def retire_geofence(geofence_id: int, session: SessionDep, actor: Drawer, now: NowDep) -> None:
+    """It judges nothing any more; visits already recorded stay."""
+    service.retire_geofence(session, actor, geofence_id, now=now)

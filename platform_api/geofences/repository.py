@@ -1,0 +1,71 @@
+"""Queries over geofences; each starts from what the actor may see."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, or_, select, text
+from sqlalchemy.orm import Session
+
+from platform_api.actor import Actor, Role
+from platform_api.fleet.models import Vehicle
+from platform_api.geofences.models import Geofence
+from platform_api.pagination import PageQuery, fetch_page
+
+# Orders build on geofences, so this package reads their table and not their code.
+CARRYING_SINCE_SQL = text("""
+    SELECT min(assigned_at) FROM orders
+     WHERE shipper_id = :shipper_id AND vehicle_id = :vehicle_id
+       AND status IN ('ASSIGNED', 'PICKUP_PENDING', 'PICKED_UP', 'IN_TRANSIT')
+""")
+IN_USE_SQL = text("""
+    SELECT EXISTS (
+        SELECT FROM orders
+         WHERE (pickup_geofence_id = :geofence_id OR delivery_geofence_id = :geofence_id)
+           AND status NOT IN ('COMPLETED', 'RESOLVED', 'CANCELLED'))
+""")
+
+
+def _visible(actor: Actor) -> Select[Geofence]:
+    statement = select(Geofence)
+    if actor.is_administrator:
+        return statement
+    if actor.role is Role.CARRIER:
+        return statement.where(
+            or_(Geofence.owner_id == actor.user_id, Geofence.carrier_id == actor.carrier_id)
+        )
+    return statement.where(Geofence.owner_id == actor.user_id)
+
+
+def find_geofence(session: Session, actor: Actor, geofence_id: int, *, lock: bool = False) -> Geofence | None:
+    statement = _visible(actor).where(Geofence.id == geofence_id)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def page_geofences(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Geofence], str | None]:
+    """Without the retired ones."""
+    return fetch_page(session, _visible(actor).where(Geofence.retired_at.is_(None)), [Geofence.id], query)
+
+
+def watched_vehicle_ids(session: Session, vehicle_id: int | None, carrier_id: UUID | None) -> list[int]:
+    """Every vehicle the fence watches, in order of id.
+
+    Also those without a state yet: a first batch may be in the middle of making one.
+    """
+    statement = select(Vehicle.id).order_by(Vehicle.id)
+    if vehicle_id is not None:
+        statement = statement.where(Vehicle.id == vehicle_id)
+    elif carrier_id is not None:
+        statement = statement.where(Vehicle.carrier_id == carrier_id)
+    return list(session.scalars(statement))
+
+
+def carrying_since(session: Session, shipper_id: UUID, vehicle_id: int) -> datetime | None:
+    """Since when the vehicle is assigned to an unfinished order of this shipper."""
+    since: datetime | None = session.scalar(
+        CARRYING_SINCE_SQL, {"shipper_id": shipper_id, "vehicle_id": vehicle_id}
+    )
+    return since
+
+
+def is_in_use(session: Session, geofence_id: int) -> bool:
+    return bool(session.scalar(IN_USE_SQL, {"geofence_id": geofence_id}))

@@ -1,0 +1,66 @@
+"""Bodies of the geofence endpoints."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from geofence.geojson import order_hint, parse_shape
+from platform_api.fields import Id, Name, Time
+from platform_api.geofences.models import Geofence
+
+CIRCLE_EXAMPLE = {
+    "type": "Feature",
+    "geometry": {"type": "Point", "coordinates": [-17.4281, 14.6797]},
+    "properties": {"radius_m": 300},
+}
+
+
+class GeofenceIn(BaseModel):
+    """`shape` is GeoJSON, longitude first: Polygon, MultiPolygon, Point + `radius_m`, LineString + `width_m`.
+
+    `settings` overrides single defaults. Without `valid_from` the fence judges what comes from now
+    on; with a time in the past, that past is judged as well. Without `vehicle_id` it watches the
+    whole fleet.
+    """
+
+    name: Name
+    shape: dict[str, Any] = Field(examples=[CIRCLE_EXAMPLE])
+    settings: dict[str, Any] = Field(default_factory=dict, examples=[{"exit_margin_m": 80}])
+    vehicle_id: Id | None = None
+    valid_from: Time | None = None
+    valid_until: Time | None = None
+
+
+class GeofenceOut(BaseModel):
+    """`hint` says so when the coordinates look swapped."""
+
+    id: int
+    name: str
+    shape: dict[str, Any]
+    settings: dict[str, Any]
+    vehicle_id: int | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    retired_at: datetime | None
+    created_at: datetime
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, geofence: Geofence) -> Self:
+        return cls(
+            id=geofence.id,
+            name=geofence.name,
+            shape=geofence.shape,
+            settings=geofence.settings,
+            vehicle_id=geofence.vehicle_id,
+            valid_from=geofence.valid_from,
+            valid_until=geofence.valid_until,
+            retired_at=geofence.retired_at,
+            created_at=geofence.created_at,
+        )
+
+    @classmethod
+    def with_hint(cls, geofence: Geofence) -> Self:
+        hint = order_hint(parse_shape(geofence.shape))
+        return cls.of(geofence).model_copy(update={"hint": hint})

@@ -1,0 +1,185 @@
+"""Queries over orders, bids and history. Every list of orders starts from `scoped`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from platform_api.accounts.models import User
+from platform_api.actor import Actor, Role
+from platform_api.fleet.models import Vehicle
+from platform_api.geofences.models import Geofence
+from platform_api.orders.models import Bid, Order, OrderHistory
+from platform_api.orders.rules import (
+    OPEN,
+    PUBLIC_ACTIONS,
+    SHOWN_TO_BIDDERS,
+    UNDERWAY,
+    Action,
+    BidStatus,
+    OrderStatus,
+    VehicleSnapshot,
+    may_see_all,
+)
+from platform_api.pagination import PageQuery, fetch_page
+
+
+def scoped(actor: Actor) -> Select[Order]:
+    """The orders this actor may know of; for a carrier also the open ones and those it bid on."""
+    statement = select(Order)
+    if may_see_all(actor):
+        return statement
+    if actor.role is Role.SHIPPER:
+        return statement.where(Order.shipper_id == actor.user_id)
+    if actor.role is Role.DRIVER:
+        return statement.where(Order.driver_id == actor.user_id)
+    own_bid = exists().where(Bid.order_id == Order.id, Bid.carrier_id == actor.user_id)
+    return statement.where(or_(Order.status.in_(OPEN), Order.carrier_id == actor.user_id, own_bid))
+
+
+def list_orders(
+    session: Session, actor: Actor, query: PageQuery, status: OrderStatus | None = None
+) -> tuple[list[Order], str | None]:
+    statement = scoped(actor)
+    if status is not None:
+        statement = statement.where(Order.status == status)
+        if actor.role is Role.CARRIER and status not in SHOWN_TO_BIDDERS:
+            # A losing bidder must not learn by filtering what it is not shown.
+            statement = statement.where(Order.carrier_id == actor.user_id)
+    return fetch_page(session, statement, (Order.created_at, Order.id), query)
+
+
+def find_order(session: Session, actor: Actor, order_id: UUID) -> Order | None:
+    return session.scalar(scoped(actor).where(Order.id == order_id))
+
+
+def lock_order(session: Session, order_id: UUID, *, skip_locked: bool = False) -> Order | None:
+    """The order as it is once all others have let go of it; whoever asks: see `find_order` first.
+
+    Lock an order before anything else: after it come vehicles and crossings, never the other way round.
+    """
+    return session.scalar(
+        select(Order)
+        .where(Order.id == order_id)
+        .with_for_update(of=Order, skip_locked=skip_locked)
+        # Somebody may have changed the row between an earlier read in this session and the lock.
+        .execution_options(populate_existing=True)
+    )
+
+
+def bids_of(session: Session, order_id: UUID) -> Sequence[Bid]:
+    """Fresh; only under the order's lock do they stay so."""
+    statement = select(Bid).where(Bid.order_id == order_id).order_by(Bid.created_at, Bid.id)
+    return session.scalars(statement.execution_options(populate_existing=True)).all()
+
+
+def list_bids(
+    session: Session, order_id: UUID, query: PageQuery, *, only_of: UUID | None
+) -> tuple[list[Bid], str | None]:
+    """`only_of`: bids are sealed, a carrier sees its own; None = all."""
+    statement = select(Bid).where(Bid.order_id == order_id)
+    if only_of is not None:
+        statement = statement.where(Bid.carrier_id == only_of)
+    return fetch_page(session, statement, (Bid.created_at, Bid.id), query)
+
+
+def list_history(
+    session: Session, actor: Actor, order: Order, query: PageQuery, *, party: bool
+) -> tuple[list[OrderHistory], str | None]:
+    """Oldest first. Bids of others stay sealed, and what happens on the road is for the parties."""
+    statement = select(OrderHistory).where(OrderHistory.order_id == order.id)
+    if not may_see_all(actor) and order.shipper_id != actor.user_id:
+        statement = statement.where(_open_to(actor, party=party))
+    return fetch_page(session, statement, (OrderHistory.id,), query, newest_first=False)
+
+
+def _open_to(actor: Actor, *, party: bool) -> ColumnElement[bool]:
+    own = OrderHistory.actor_id == actor.user_id
+    if party:
+        sealed = (Action.BID_PLACED, Action.BID_WITHDRAWN, Action.BID_EXPIRED)
+        return or_(OrderHistory.action.not_in(sealed), own)
+    return or_(OrderHistory.action.in_(PUBLIC_ACTIONS), own)
+
+
+def named_crossings(session: Session, order_id: UUID) -> set[tuple[int, str]]:
+    """(crossing id, action) of the history rows that name a crossing."""
+    statement = select(OrderHistory.crossing_id, OrderHistory.action).where(
+        OrderHistory.order_id == order_id, OrderHistory.crossing_id.is_not(None)
+    )
+    return {(crossing_id, action) for crossing_id, action in session.execute(statement) if crossing_id}
+
+
+def loading_confirmed_at(session: Session, order_id: UUID) -> datetime | None:
+    """Event time of the crew's word; leaving the fence is not one."""
+    return session.scalar(
+        select(OrderHistory.event_time)
+        .where(OrderHistory.order_id == order_id, OrderHistory.action == Action.LOADING_CONFIRMED)
+        .limit(1)
+    )
+
+
+def vehicle_snapshot(
+    session: Session, vehicle_id: int, *, lock: bool = False, besides: UUID | None = None
+) -> VehicleSnapshot | None:
+    """`lock`: keeps two orders from taking one vehicle at once. `besides`: the order that may have it."""
+    statement = select(Vehicle).where(Vehicle.id == vehicle_id)
+    if lock:
+        # NO KEY: telemetry goes on writing rows that refer to the vehicle.
+        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+    vehicle = session.scalar(statement)
+    if vehicle is None:
+        return None
+    busy = select(Order.id).where(
+        Order.vehicle_id == vehicle_id, Order.status.in_(UNDERWAY), Order.id != besides
+    )
+    return VehicleSnapshot(vehicle.id, vehicle.carrier_id, vehicle.driver_id, session.scalar(busy.limit(1)))
+
+
+def drives_for(session: Session, driver_id: UUID, carrier_id: UUID) -> bool:
+    return (
+        session.scalar(
+            select(
+                exists().where(
+                    User.id == driver_id,
+                    User.role == Role.DRIVER,
+                    User.carrier_id == carrier_id,
+                    User.disabled.is_(False),
+                )
+            )
+        )
+        is True
+    )
+
+
+def orders_with_expired_bids(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
+    statement = select(Bid.order_id).where(Bid.status == BidStatus.PLACED, Bid.expires_at <= now)
+    return session.scalars(statement.distinct().limit(limit)).all()
+
+
+def silent_orders(session: Session, recorded_before: datetime, limit: int) -> Sequence[UUID]:
+    """DELIVERED since before that moment, as the shipper could know: recorded, not event time."""
+    told = exists().where(
+        OrderHistory.order_id == Order.id,
+        OrderHistory.action == Action.PROOF_OF_DELIVERY,
+        OrderHistory.recorded_at <= recorded_before,
+    )
+    statement = select(Order.id).where(Order.status == OrderStatus.DELIVERED, told)
+    return session.scalars(statement.limit(limit)).all()
+
+
+def retire_fences(session: Session, geofence_ids: Sequence[int], now: datetime) -> None:
+    """They judge nothing any more; their visits stay as told."""
+    session.execute(
+        update(Geofence).where(Geofence.id.in_(geofence_ids)).values(retired_at=now, updated_at=now)
+    )
+
+
+def end_fences(
+    session: Session, geofence_ids: Sequence[int], *, valid_until: datetime, now: datetime
+) -> None:
+    """`valid_until` lies ahead, so nothing judged so far changes and no vehicle need be folded again."""
+    session.execute(
+        update(Geofence).where(Geofence.id.in_(geofence_ids)).values(valid_until=valid_until, updated_at=now)
+    )

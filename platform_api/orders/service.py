@@ -1,0 +1,257 @@
+"""What people do with orders: one function per use case. The edge commits.
+
+Every change of one order happens under its row lock, so of two people who act at once the second
+sees what the first has done and is answered by the rules.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from config.settings import get_settings
+from geofence.geojson import parse_shape
+from geofence.shapes import signed_distance_m
+from platform_api.actor import Actor
+from platform_api.errors import NotFound
+from platform_api.orders import repository, rules, visits
+from platform_api.orders.following import refresh
+from platform_api.orders.models import Order
+from platform_api.orders.progress import Place
+from platform_api.orders.recording import record
+from platform_api.orders.rules import Action, BidStatus, OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where goods are picked up or delivered. `shape`: a checked GeoJSON Feature."""
+
+    name: str
+    lat: float
+    lon: float
+    shape: dict[str, Any]
+
+
+def snapshot(session: Session, order: Order) -> rules.OrderSnapshot:
+    return rules.OrderSnapshot(
+        id=order.id,
+        status=OrderStatus(order.status),
+        shipper_id=order.shipper_id,
+        carrier_id=order.carrier_id,
+        driver_id=order.driver_id,
+        vehicle_id=order.vehicle_id,
+        assigned_at=order.assigned_at,
+        picked_up_at=order.picked_up_at,
+        loading_confirmed_at=repository.loading_confirmed_at(session, order.id),
+        delivered_at=order.delivered_at,
+    )
+
+
+def get_order(session: Session, actor: Actor, order_id: UUID) -> Order:
+    """Raises NotFound for an order that is none of the actor's business, as if there were none."""
+    order = repository.find_order(session, actor, order_id)
+    if order is None:
+        raise NotFound("order_not_found", "There is no such order.")
+    return order
+
+
+def is_party(order: Order, actor: Actor) -> bool:
+    """Whether the whole story of the order is this actor's business."""
+    return rules.is_party(order.shipper_id, order.carrier_id, order.driver_id, actor)
+
+
+def sees_bids_of(order: Order, actor: Actor) -> UUID | None:
+    """Whose bids the actor may read: its own, or None = everybody's."""
+    sees_all = rules.may_see_all(actor) or order.shipper_id == actor.user_id
+    return None if sees_all else actor.user_id
+
+
+def locked_order(session: Session, actor: Actor, order_id: UUID) -> tuple[Order, rules.OrderSnapshot]:
+    get_order(session, actor, order_id)
+    order = repository.lock_order(session, order_id)
+    assert order is not None  # orders are never deleted
+    return order, snapshot(session, order)
+
+
+def create_order(
+    session: Session,
+    actor: Actor,
+    *,
+    goods: str,
+    weight_kg: int | None,
+    pickup: Site,
+    delivery: Site,
+    planned_route: list[list[float]] | None,
+    now: datetime,
+) -> Order:
+    """A DRAFT that only its shipper sees."""
+    rules.may_create(actor)
+    order = Order(
+        shipper_id=actor.user_id,
+        status=OrderStatus.DRAFT,
+        goods=goods,
+        weight_kg=weight_kg,
+        pickup_name=pickup.name,
+        pickup_lat=pickup.lat,
+        pickup_lon=pickup.lon,
+        pickup_shape=pickup.shape,
+        delivery_name=delivery.name,
+        delivery_lat=delivery.lat,
+        delivery_lon=delivery.lon,
+        delivery_shape=delivery.shape,
+        planned_route=planned_route,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(order)
+    # The history row refers to it, and no relationship tells the session which goes first.
+    session.flush()
+    record(session, order, Action.CREATED, now=now, actor=actor)
+    return order
+
+
+def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) -> Order:
+    order, facts = locked_order(session, actor, order_id)
+    if rules.post(facts, actor):
+        record(session, order, Action.POSTED, now=now, to_status=OrderStatus.POSTED, actor=actor)
+    return order
+
+
+def cancel_order(session: Session, actor: Actor, order_id: UUID, *, reason: str, now: datetime) -> Order:
+    """Open bids are lost, the fences watch no longer, and what the truck does from now on changes nothing."""
+    order, facts = locked_order(session, actor, order_id)
+    if not rules.cancel(facts, actor):
+        return order
+    for bid in repository.bids_of(session, order_id):
+        if bid.status == BidStatus.PLACED:
+            bid.status = BidStatus.LOST
+    order.cancelled_at = now
+    repository.retire_fences(session, _fences(order), now)
+    cancelled = OrderStatus.CANCELLED
+    evidence = {"reason": reason}
+    record(session, order, Action.CANCELLED, now=now, to_status=cancelled, actor=actor, evidence=evidence)
+    return order
+
+
+def confirm_loading(
+    session: Session, actor: Actor, order_id: UUID, *, at: datetime | None = None, now: datetime
+) -> Order:
+    """The crew's word counts more than the fence: `picked_up_at` is the time they give."""
+    order, facts = locked_order(session, actor, order_id)
+    loaded_at = rules.confirm_loading(facts, actor, now, at=at)
+    if loaded_at is None:
+        return order
+    told = order.picked_up_at
+    order.picked_up_at = loaded_at
+    record(
+        session,
+        order,
+        Action.LOADING_CONFIRMED,
+        now=now,
+        to_status=rules.status_once_loaded(facts.status),
+        event_time=loaded_at,
+        actor=actor,
+        evidence={"picked_up_at_before": told.isoformat()} if told else {},
+    )
+    # The row is a fact that the next line reads.
+    session.flush()
+    refresh(session, order, now)
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the driver notes at the door. `accuracy_m` is what his phone claims of the position."""
+
+    receiver_name: str
+    note: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    accuracy_m: float | None = None
+
+
+def proof_of_delivery(
+    session: Session,
+    actor: Actor,
+    order_id: UUID,
+    receipt: Receipt,
+    *,
+    at: datetime | None = None,
+    now: datetime,
+) -> Order:
+    """DELIVERED at the time the driver gives, offline or not; what speaks against it is flagged, not refused."""
+    order, facts = locked_order(session, actor, order_id)
+    time = at or now
+    distance_m = _distance_to_delivery_m(order, receipt)
+    delivery = rules.proof_of_delivery(
+        facts,
+        actor,
+        now,
+        at=at,
+        distance_m=distance_m,
+        accuracy_m=receipt.accuracy_m,
+        seen_at_fence=_seen_at_delivery(session, order, time),
+    )
+    if delivery is None:
+        return order
+    order.delivered_at = delivery.at
+    record(
+        session,
+        order,
+        Action.PROOF_OF_DELIVERY,
+        now=now,
+        to_status=OrderStatus.DELIVERED,
+        event_time=delivery.at,
+        actor=actor,
+        evidence={
+            **asdict(receipt),
+            "distance_m": None if distance_m is None else round(distance_m, 1),
+            "flags": list(delivery.flags),
+        },
+    )
+    refresh(session, order, now)
+    return order
+
+
+def _distance_to_delivery_m(order: Order, receipt: Receipt) -> float | None:
+    if receipt.lat is None or receipt.lon is None:
+        return None
+    shape = parse_shape(order.delivery_shape)
+    return float(signed_distance_m(shape, np.array([receipt.lon]), np.array([receipt.lat]))[0])
+
+
+def _seen_at_delivery(session: Session, order: Order, time: datetime) -> bool:
+    stays = (seen.visit for seen in visits.visits_of(session, order).values())
+    return any(stay.place is Place.DELIVERY and not stay.inferred and stay.holds(time) for stay in stays)
+
+
+def confirm_delivery(session: Session, actor: Actor, order_id: UUID, now: datetime) -> Order:
+    order, facts = locked_order(session, actor, order_id)
+    if rules.confirm_delivery(facts, actor):
+        _complete(session, order, Action.DELIVERY_CONFIRMED, now, actor)
+    return order
+
+
+def _complete(session: Session, order: Order, action: Action, now: datetime, actor: Actor | None) -> None:
+    order.completed_at = now
+    repository.end_fences(session, _fences(order), valid_until=now + rules.FENCE_GRACE, now=now)
+    record(session, order, action, now=now, to_status=OrderStatus.COMPLETED, actor=actor)
+
+
+def complete_silent(session: Session, now: datetime, limit: int = 200) -> int:
+    """How many DELIVERED orders were completed because the shipper said nothing for long enough."""
+    silence = timedelta(hours=get_settings().auto_complete_hours)
+    completed = 0
+    for order_id in repository.silent_orders(session, now - silence, limit):
+        order = repository.lock_order(session, order_id, skip_locked=True)
+        if order is not None and order.status == OrderStatus.DELIVERED:
+            _complete(session, order, Action.COMPLETED_BY_SILENCE, now, None)
+            completed += 1
+    return completed
+
+
+def _fences(order: Order) -> list[int]:
+    return [fence for fence in (order.pickup_geofence_id, order.delivery_geofence_id) if fence is not None]

@@ -1,0 +1,55 @@
+"""Background work of orders: thin, by id, harmless when run twice."""
+
+from config import clock
+from config.celery_app import celery_app
+from config.database import transaction
+from config.logging import get_logger
+from platform_api.orders import bids, following, service
+
+log = get_logger(__name__)
+
+
+@celery_app.task(name="orders.on_crossing")
+def on_crossing(crossing_id: int) -> None:
+    with transaction() as session:
+        handled = following.handle_crossing(session, crossing_id, clock.now())
+    if handled.actions:
+        log.info(
+            "crossing moved an order",
+            crossing_id=crossing_id,
+            order_id=str(handled.order_id),
+            actions=handled.actions,
+        )
+
+
+@celery_app.task(name="orders.sweep_crossings")
+def sweep_crossings() -> int:
+    """Handle crossings whose task was lost; how many. One that fails does not stop the others."""
+    count = after = 0
+    while True:
+        with transaction() as session:
+            found = following.sweep_crossings(session, clock.now(), after=after)
+        for crossing_id in found:
+            try:
+                on_crossing(crossing_id)
+                count += 1
+            except Exception:
+                log.exception("crossing not handled", crossing_id=crossing_id)
+        if not found:
+            break
+        after = found[-1]
+    if count:
+        log.warning("crossings found by the sweep", count=count)
+    return count
+
+
+@celery_app.task(name="orders.expire_bids")
+def expire_bids() -> int:
+    with transaction() as session:
+        return bids.expire_bids(session, clock.now())
+
+
+@celery_app.task(name="orders.complete_silent")
+def complete_silent() -> int:
+    with transaction() as session:
+        return service.complete_silent(session, clock.now())

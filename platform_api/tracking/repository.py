@@ -1,0 +1,207 @@
+"""All SQL of tracking. Telemetry tables are written by ingest alone; here they are only read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from platform_api.orders.rules import UNDERWAY
+from platform_api.tracking.route import Fix
+from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window
+
+_ORDER = text("""
+SELECT id, status, shipper_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
+       assigned_at, arrived_delivery_at, departed_delivery_at, delivered_at, completed_at, cancelled_at
+FROM orders WHERE id = :order_id
+""")
+
+_PLACES = text("""
+SELECT pickup_name, pickup_lat, pickup_lon, pickup_shape,
+       delivery_name, delivery_lat, delivery_lon, delivery_shape, planned_route
+FROM orders WHERE id = :order_id
+""")
+
+# A device counts only while it is assigned to the vehicle, in event time. LATERAL bounds the rows
+# read from each device by the page, whatever the length of the window; DISTINCT guards against two
+# assignments of one device that touch.
+_PINGS = text("""
+SELECT DISTINCT ON (p.time, a.device_id)
+       p.*, d.uid AS device_uid, d.kind AS source
+FROM device_assignments a
+JOIN devices d ON d.id = a.device_id
+CROSS JOIN LATERAL (
+    SELECT * FROM pings
+    WHERE pings.device_id = a.device_id
+      AND pings.time BETWEEN :after_time AND :end
+      AND (pings.time, pings.device_id) > (:after_time, :after_device)
+      AND (a.valid_from IS NULL OR pings.time >= a.valid_from)
+      AND (a.valid_to IS NULL OR pings.time < a.valid_to)
+    ORDER BY pings.time LIMIT :row_limit
+) p
+WHERE a.vehicle_id = :vehicle_id
+ORDER BY p.time, a.device_id LIMIT :row_limit
+""")
+
+# At most one fix of each device per bucket, so that a month-long order costs what a day costs.
+_FIXES = text("""
+SELECT DISTINCT ON (bucket, device_id) time, lat, lon, accuracy_m, tracker FROM (
+    SELECT p.time, p.lat, p.lon, p.accuracy_m, p.device_id, d.kind = 'tracker' AS tracker,
+           floor(extract(epoch FROM p.time - :start) / :bucket_s) AS bucket
+    FROM device_assignments a
+    JOIN devices d ON d.id = a.device_id
+    JOIN pings p ON p.device_id = a.device_id
+     AND p.time BETWEEN :start AND :end
+     AND (a.valid_from IS NULL OR p.time >= a.valid_from)
+     AND (a.valid_to IS NULL OR p.time < a.valid_to)
+    WHERE a.vehicle_id = :vehicle_id
+) fixes
+ORDER BY bucket, device_id, time
+""")
+
+# vehicle_states has one row a vehicle and is rewritten by every ingest batch: an index on its position
+# would cost each of those updates (no HOT), a scan of some thousand rows costs this one query.
+_AVAILABLE = text("""
+SELECT v.id AS vehicle_id, v.plate, v.name AS vehicle_name, v.capacity_kg,
+       u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, d.kind AS source
+FROM vehicle_states s
+JOIN vehicles v ON v.id = s.vehicle_id
+JOIN users u ON u.id = v.driver_id
+LEFT JOIN devices d ON d.id = s.device_id
+WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWEEN :west AND :east
+  AND v.available AND NOT u.disabled
+  AND (CAST(:carrier_id AS uuid) IS NULL OR v.carrier_id = :carrier_id)
+  AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
+  AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
+""")
+
+_LAST_POSITION = text("""
+SELECT s.time, s.lat, s.lon, s.speed_kmh, s.heading_deg, s.accuracy_m, d.kind AS source
+FROM vehicle_states s LEFT JOIN devices d ON d.id = s.device_id
+WHERE s.vehicle_id = :vehicle_id AND s.time IS NOT NULL
+""")
+
+_PHONE = text("""
+SELECT uid FROM devices
+WHERE user_id = :user_id AND kind = 'phone' AND NOT disabled
+ORDER BY id DESC LIMIT 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the order goes; shapes are GeoJSON Features, coordinates (lon, lat)."""
+
+    pickup_name: str
+    pickup: tuple[float, float]
+    pickup_shape: dict[str, Any]
+    delivery_name: str
+    delivery: tuple[float, float]
+    delivery_shape: dict[str, Any]
+    planned_route: list[list[float]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastPosition:
+    time: datetime
+    lat: float
+    lon: float
+    speed_kmh: float | None
+    heading_deg: float | None
+    accuracy_m: float | None
+    source: str | None
+
+
+def order(session: Session, order_id: UUID) -> TrackedOrder | None:
+    """Whoever asks: the caller applies `rules.may_track`."""
+    row = session.execute(_ORDER, {"order_id": order_id}).one_or_none()
+    return None if row is None else TrackedOrder(**row._mapping)
+
+
+def places(session: Session, order_id: UUID) -> Places:
+    row = session.execute(_PLACES, {"order_id": order_id}).one()
+    return Places(
+        pickup_name=row.pickup_name,
+        pickup=(row.pickup_lon, row.pickup_lat),
+        pickup_shape=row.pickup_shape,
+        delivery_name=row.delivery_name,
+        delivery=(row.delivery_lon, row.delivery_lat),
+        delivery_shape=row.delivery_shape,
+        planned_route=row.planned_route,
+    )
+
+
+def pings(
+    session: Session,
+    vehicle_id: int,
+    *,
+    end: datetime,
+    after: tuple[datetime, int],
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Rows of `pings` with `device_uid` and `source`, in event time, after the key (time, device_id)."""
+    after_time, after_device = after
+    return session.execute(
+        _PINGS,
+        {
+            "vehicle_id": vehicle_id,
+            "end": end,
+            "after_time": after_time,
+            "after_device": after_device,
+            "row_limit": limit,
+        },
+    ).all()
+
+
+def fixes(
+    session: Session, vehicle_id: int, window: Window, end: datetime, *, max_per_device: int
+) -> list[Fix]:
+    """The vehicle's fixes in event time, thinned to about `max_per_device` of each device."""
+    seconds = (end - window.start).total_seconds()
+    if seconds < 0:
+        return []
+    rows = session.execute(
+        _FIXES,
+        {
+            "vehicle_id": vehicle_id,
+            "start": window.start,
+            "end": end,
+            "bucket_s": max(seconds / max_per_device, 0.001),
+        },
+    )
+    found = [Fix(row.time, row.lat, row.lon, row.tracker, row.accuracy_m) for row in rows]
+    found.sort(key=lambda fix: fix.time)
+    return found
+
+
+def available(
+    session: Session, box: Box, *, fresh_since: datetime, carrier_id: UUID | None
+) -> list[Candidate]:
+    """Vehicles with a driver and a fresh position in the box, without a job; of one carrier if given."""
+    rows = session.execute(
+        _AVAILABLE,
+        {
+            "fresh_since": fresh_since,
+            "south": box.south,
+            "north": box.north,
+            "west": box.west,
+            "east": box.east,
+            "carrier_id": carrier_id,
+            "underway": list(UNDERWAY),
+        },
+    )
+    return [Candidate(**row._mapping) for row in rows]
+
+
+def last_position(session: Session, vehicle_id: int) -> LastPosition | None:
+    row = session.execute(_LAST_POSITION, {"vehicle_id": vehicle_id}).one_or_none()
+    return None if row is None else LastPosition(**row._mapping)
+
+
+def phone_uid(session: Session, user_id: UUID) -> str | None:
+    """The newest enabled phone registered for the user."""
+    uid: str | None = session.execute(_PHONE, {"user_id": user_id}).scalar_one_or_none()
+    return uid

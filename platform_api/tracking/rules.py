@@ -1,0 +1,230 @@
+"""What of a truck's telemetry belongs to an order, who may see it, and who is near: pure decisions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from pyproj import Geod
+
+from platform_api.actor import Actor, Role
+from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, may_see_all
+from platform_api.tracking.times import rfc3339
+
+GEOD = Geod(ellps="WGS84")
+
+# A truck that delivered but was never seen to leave is followed no longer than this.
+MAX_UNLOADING = timedelta(hours=24)
+MAX_RADIUS_KM = 500.0
+MAX_DRIVERS = 200
+
+# DELIVERED too, until the truck has left the delivery fence.
+FOLLOWED = UNDERWAY | {OrderStatus.DELIVERED}
+# Not yet given to a truck: a viewer may wait for it.
+WAITING = OPEN | {OrderStatus.DRAFT}
+
+# Shortest metres per degree of latitude on the ellipsoid (at the equator: 110 574), less a margin,
+# so that the box always holds the circle.
+_KM_PER_DEGREE = 110.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedOrder:
+    """The part of an order that tracking looks at; times are event times, aware UTC."""
+
+    id: UUID
+    status: str
+    shipper_id: UUID
+    carrier_id: UUID | None
+    driver_id: UUID | None
+    vehicle_id: int | None
+    pickup_geofence_id: int | None
+    delivery_geofence_id: int | None
+    assigned_at: datetime | None
+    arrived_delivery_at: datetime | None
+    departed_delivery_at: datetime | None
+    delivered_at: datetime | None
+    completed_at: datetime | None
+    cancelled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Closed interval of event time; `end` None = still running."""
+
+    start: datetime
+    end: datetime | None
+
+    def holds(self, time: datetime) -> bool:
+        return self.start <= time and (self.end is None or time <= self.end)
+
+
+def order_window(order: TrackedOrder) -> Window | None:
+    """When the truck's positions are this order's business; None before a truck is assigned.
+
+    From assignment to the first of: cancellation, completion, and the end of the delivery. The
+    delivery ends when it is confirmed or, if the truck stands in the delivery fence then, when the
+    truck leaves it, at most MAX_UNLOADING later.
+    """
+    if order.vehicle_id is None or order.assigned_at is None:
+        return None
+    ends = [time for time in (order.cancelled_at, order.completed_at, _delivery_end(order)) if time]
+    end = min(ends, default=None)
+    return Window(order.assigned_at, None if end is None else max(end, order.assigned_at))
+
+
+def _delivery_end(order: TrackedOrder) -> datetime | None:
+    if order.delivered_at is None:
+        return None
+    # Proof of delivery taken away from the fence: nothing says that the truck is still at it.
+    if order.arrived_delivery_at is None:
+        return order.delivered_at
+    latest = order.delivered_at + MAX_UNLOADING
+    return max(order.delivered_at, min(order.departed_delivery_at or latest, latest))
+
+
+def narrow(window: Window, from_time: datetime | None, to_time: datetime | None, now: datetime) -> Window:
+    """The part of the window a caller asks for; may be empty (end before start)."""
+    start = max(window.start, from_time) if from_time else window.start
+    ends = [time for time in (window.end, to_time) if time]
+    return Window(start, min(ends, default=now))
+
+
+def is_followed(order: TrackedOrder, now: datetime) -> bool:
+    """Whether live positions of the truck may be shown to the order's people now."""
+    window = order_window(order)
+    return window is not None and order.status in FOLLOWED and (window.end is None or now <= window.end)
+
+
+def is_waiting(order: TrackedOrder) -> bool:
+    """Whether a truck may yet be assigned, so that a viewer does not wait in vain."""
+    return order.status in WAITING
+
+
+def may_track(actor: Actor, order: TrackedOrder) -> bool:
+    """The parties of the order, and those who run the market; not carriers who merely bid on it."""
+    if may_see_all(actor):
+        return True
+    party = {Role.SHIPPER: order.shipper_id, Role.CARRIER: order.carrier_id, Role.DRIVER: order.driver_id}
+    return party.get(actor.role) == actor.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Degrees; a prefilter that may be larger than asked, never smaller."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+def bounding_box(lat: float, lon: float, radius_km: float) -> Box:
+    """A box around the circle. Near a pole or across the antimeridian: every longitude."""
+    reach = radius_km / _KM_PER_DEGREE
+    south, north = max(lat - reach, -90.0), min(lat + reach, 90.0)
+    widest = max(abs(south), abs(north))
+    if widest >= 89.0:
+        return Box(south, north, -180.0, 180.0)
+    side = reach / math.cos(math.radians(widest))
+    if lon - side < -180.0 or lon + side > 180.0:
+        return Box(south, north, -180.0, 180.0)
+    return Box(south, north, lon - side, lon + side)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An available vehicle with its last position."""
+
+    vehicle_id: int
+    plate: str
+    vehicle_name: str
+    capacity_kg: int | None
+    driver_id: UUID
+    driver_name: str
+    lat: float
+    lon: float
+    time: datetime
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedDriver:
+    candidate: Candidate
+    distance_km: float
+    position_age_s: float
+
+
+def rank(
+    candidates: Sequence[Candidate], *, lat: float, lon: float, radius_km: float, now: datetime
+) -> list[RankedDriver]:
+    """Those within the geodesic radius, nearest first, at most MAX_DRIVERS; ties by vehicle id."""
+    if not candidates:
+        return []
+    count = len(candidates)
+    _, _, distance_m = GEOD.inv(
+        np.full(count, lon),
+        np.full(count, lat),
+        np.array([candidate.lon for candidate in candidates]),
+        np.array([candidate.lat for candidate in candidates]),
+    )
+    found = [
+        RankedDriver(
+            candidate=candidate,
+            distance_km=float(metres) / 1000,
+            # A device clock may run ahead of ours a little.
+            position_age_s=max((now - candidate.time).total_seconds(), 0.0),
+        )
+        for candidate, metres in zip(candidates, distance_m, strict=True)
+        if metres <= radius_km * 1000
+    ]
+    found.sort(key=lambda driver: (driver.distance_km, driver.candidate.vehicle_id))
+    return found[:MAX_DRIVERS]
+
+
+PING_KEYS = (
+    "time", "lat", "lon", "speed_kmh", "heading_deg", "altitude_m", "accuracy_m", "satellites", "hdop",
+    "ignition", "battery_pct", "fuel_pct", "odometer_km", "seq", "mock", "alarms", "attributes",
+)  # fmt: skip
+
+
+def live_ping(published: dict[str, Any], vehicle_id: int, window: Window) -> dict[str, Any] | None:
+    """A ping of the live channel as the order's socket shows it; None when it is not its business.
+
+    Device ids stay inside: a viewer is told tracker or phone. Backlog of an earlier job is judged by
+    its event time like everything else.
+    """
+    if published.get("vehicle_id") != vehicle_id:
+        return None
+    if not window.holds(datetime.fromisoformat(published["time"])):
+        return None
+    shown = {key: published.get(key) for key in PING_KEYS}
+    return {"type": "ping", **shown, "vehicle_id": vehicle_id, "source": published.get("source")}
+
+
+def live_crossing(published: dict[str, Any], order: TrackedOrder, window: Window) -> dict[str, Any] | None:
+    """An enter or exit of the order's own two fences; None for every other fence or truck."""
+    if published.get("vehicle_id") != order.vehicle_id:
+        return None
+    places = {order.pickup_geofence_id: "pickup", order.delivery_geofence_id: "delivery"}
+    place = places.get(published.get("geofence_id")) if published.get("geofence_id") is not None else None
+    if place is None or not window.holds(datetime.fromisoformat(published["time"])):
+        return None
+    return {
+        "type": "crossing",
+        "kind": published["kind"],
+        "change": published["change"],
+        "time": published["time"],
+        "place": place,
+    }
+
+
+def live_order(published: dict[str, Any]) -> dict[str, Any]:
+    """A change of the order as its socket shows it."""
+    shown = {key: published.get(key) for key in ("status", "action", "event_time")}
+    if isinstance(shown["event_time"], str):
+        shown["event_time"] = rfc3339(datetime.fromisoformat(shown["event_time"]))
+    return {"type": "order", **shown}

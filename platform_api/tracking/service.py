@@ -1,0 +1,155 @@
+"""Tracking's use cases: an order's pings and route, who is near, and what a socket needs at its start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from config.settings import get_settings
+from platform_api.actor import Actor, Role
+from platform_api.errors import BadRequest, Forbidden, NotFound
+from platform_api.pagination import decode_cursor, encode_cursor
+from platform_api.tracking import repository, route, rules
+from platform_api.tracking.repository import LastPosition, Places
+from platform_api.tracking.route import Way
+from platform_api.tracking.rules import RankedDriver, TrackedOrder
+
+MAX_PINGS = 2000
+DEFAULT_PINGS = 500
+# Fixes of one device that a route is made of; longer orders are thinned evenly in time.
+MAX_ROUTE_FIXES = 50_000
+# A device clock may run ahead of ours (see Settings.max_future_s); its newest pings are shown all the same.
+_NO_DEVICE = -1
+
+NEARBY_ROLES = (Role.SHIPPER, Role.BROKER, Role.ADMINISTRATOR, Role.CARRIER)
+
+
+@dataclass(frozen=True, slots=True)
+class PingPage:
+    rows: Sequence[Row[Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    places: Places
+    planned: tuple[route.Coordinate, ...]
+    planned_km: float
+    actual: Way
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a live viewer starts from."""
+
+    order: TrackedOrder
+    position: LastPosition | None
+
+
+def find_order(session: Session, actor: Actor, order_id: UUID) -> TrackedOrder:
+    """Raises NotFound `order_not_found`, also for an order that is not the actor's to follow."""
+    order = repository.order(session, order_id)
+    if order is None or not rules.may_track(actor, order):
+        raise NotFound("order_not_found", "There is no such order, or it is not yours to follow.")
+    return order
+
+
+def list_pings(
+    session: Session,
+    actor: Actor,
+    order_id: UUID,
+    *,
+    from_time: datetime | None,
+    to_time: datetime | None,
+    limit: int,
+    cursor: str | None,
+    now: datetime,
+) -> PingPage:
+    """Pings of the order's vehicle within the order's window, in event time."""
+    order = find_order(session, actor, order_id)
+    window = rules.order_window(order)
+    if window is None or order.vehicle_id is None:
+        return PingPage((), None)
+    asked = rules.narrow(window, from_time, to_time, _device_now(now))
+    assert asked.end is not None
+    after = (asked.start, _NO_DEVICE)
+    if cursor is not None:
+        after_time, after_device = decode_cursor(cursor, [datetime, int])
+        # A cursor of another order or a forged one must not reach before the window.
+        after = max(after, (after_time, after_device))
+    if after[0] > asked.end:
+        return PingPage((), None)
+    rows = repository.pings(session, order.vehicle_id, end=asked.end, after=after, limit=limit + 1)
+    if len(rows) <= limit:
+        return PingPage(rows, None)
+    last = rows[limit - 1]
+    return PingPage(rows[:limit], encode_cursor([last.time, last.device_id]))
+
+
+def _device_now(now: datetime) -> datetime:
+    """The newest time a stored ping may have: device clocks run ahead a little."""
+    return now + timedelta(seconds=get_settings().max_future_s)
+
+
+def trace_route(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> Route:
+    """The planned and the driven way of an order."""
+    settings = get_settings()
+    order = find_order(session, actor, order_id)
+    places = repository.places(session, order_id)
+    planned = tuple((lon, lat) for lon, lat in places.planned_route or (places.pickup, places.delivery))
+    window = rules.order_window(order)
+    fixes: list[route.Fix] = []
+    if window is not None and order.vehicle_id is not None:
+        end = window.end or _device_now(now)
+        fixes = repository.fixes(session, order.vehicle_id, window, end, max_per_device=MAX_ROUTE_FIXES)
+    actual = route.actual_way(
+        fixes,
+        phone_takeover_s=settings.phone_takeover_s,
+        max_speed_kmh=settings.max_speed_kmh,
+        max_accuracy_m=settings.max_accuracy_m,
+    )
+    return Route(places, planned, route.length_km(planned), actual)
+
+
+def find_nearby_drivers(
+    session: Session, actor: Actor, *, lat: float, lon: float, radius_km: float, now: datetime
+) -> list[RankedDriver]:
+    """Free trucks around a point, nearest first; a carrier sees its own."""
+    if actor.role not in NEARBY_ROLES and not actor.is_administrator:
+        raise Forbidden("role_not_allowed", f"Only for: {', '.join(NEARBY_ROLES)}.")
+    if not 0 < radius_km <= rules.MAX_RADIUS_KM:
+        raise BadRequest("radius_out_of_range", f"radius_km is above 0 and up to {rules.MAX_RADIUS_KM:g}.")
+    own = actor.role is Role.CARRIER and not actor.is_administrator
+    candidates = repository.available(
+        session,
+        rules.bounding_box(lat, lon, radius_km),
+        fresh_since=now - timedelta(minutes=get_settings().driver_fresh_minutes),
+        carrier_id=actor.user_id if own else None,
+    )
+    return rules.rank(candidates, lat=lat, lon=lon, radius_km=radius_km, now=now)
+
+
+def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> View:
+    """Where the order stands; a position only while the truck may be followed, and only of its window."""
+    order = find_order(session, actor, order_id)
+    window = rules.order_window(order)
+    if window is None or order.vehicle_id is None or not rules.is_followed(order, now):
+        return View(order, None)
+    position = repository.last_position(session, order.vehicle_id)
+    if position is not None and not window.holds(position.time):
+        position = None
+    return View(order, position)
+
+
+def find_own_phone(session: Session, actor: Actor) -> str:
+    """Device uid of the driver's phone. Raises Forbidden `role_not_allowed`, NotFound `no_phone_registered`."""
+    if actor.role is not Role.DRIVER:
+        raise Forbidden("role_not_allowed", "Only drivers send positions here.")
+    uid = repository.phone_uid(session, actor.user_id)
+    if uid is None:
+        raise NotFound("no_phone_registered", "No phone is registered for this driver.")
+    return uid

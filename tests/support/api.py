@@ -1,0 +1,129 @@
+"""The whole API on a real server and database, and people to call it with."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+import uvicorn
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from httpx import Client, Response
+
+from config import clock
+from config.database import transaction
+from config.settings import get_settings
+from platform_api.accounts import tokens
+from platform_api.accounts.models import User
+from platform_api.actor import Role
+from platform_api.app import create_app
+from tests.support.settings import apply_settings, forget_settings
+from tests.support.waiting import wait_until
+
+PASSWORD = "correct horse battery"
+_numbers = count(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A registered user, signed in."""
+
+    client: Client
+    id: UUID
+    phone: str
+    role: Role
+    headers: dict[str, str]
+
+    def get(self, path: str, **kwargs: Any) -> Response:
+        return self.client.get(path, headers=self.headers, **kwargs)
+
+    def post(self, path: str, body: Any = None, **kwargs: Any) -> Response:
+        return self.client.post(path, json=body, headers=self.headers, **kwargs)
+
+    def patch(self, path: str, body: Any) -> Response:
+        return self.client.patch(path, json=body, headers=self.headers)
+
+    def delete(self, path: str) -> Response:
+        return self.client.delete(path, headers=self.headers)
+
+
+@contextmanager
+def api_client(app: FastAPI | None = None) -> Iterator[Client]:
+    """A client of uvicorn on a free port, with the settings now in force (`settings_for`)."""
+    server = uvicorn.Server(
+        uvicorn.Config(app or create_app(), log_config=None, ws="websockets-sansio", lifespan="on")
+    )
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            wait_until(lambda: server.started or not thread.is_alive(), what="the API to start")
+            assert server.started, "the API did not start"
+            with Client(base_url=f"http://{host}:{port}", timeout=30, trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+    assert not thread.is_alive(), "the API did not stop"
+
+
+@contextmanager
+def api_on(database_url: str, redis_url: str, **settings: Any) -> Iterator[Client]:
+    """The API of a whole test module: settings, server and client."""
+    with pytest.MonkeyPatch.context() as patch:
+        apply_settings(patch, database_url=database_url, redis_url=redis_url, **settings)
+        with api_client() as client:
+            yield client
+    forget_settings()
+
+
+@lru_cache
+def _password_hash() -> str:
+    return PasswordHasher().hash(PASSWORD)
+
+
+def new_phone() -> str:
+    """A valid Senegalese mobile number nobody has yet."""
+    return f"+22177{next(_numbers)}"
+
+
+def person(
+    client: Client, role: Role, *, carrier_id: UUID | None = None, is_superuser: bool = False
+) -> Person:
+    """Insert a user straight into the database (no argon2 per test) and sign him in."""
+    with transaction() as session:
+        user = User(
+            phone=new_phone(),
+            name=f"Test {role}",
+            role=role.value,
+            carrier_id=carrier_id,
+            is_superuser=is_superuser,
+            password_hash=_password_hash(),
+        )
+        session.add(user)
+        session.flush()
+        return Person(client, user.id, user.phone, role, {"Authorization": f"Bearer {access_token(user)}"})
+
+
+def access_token(user: User) -> str:
+    return tokens.encode_access(
+        user.id,
+        user.role,
+        now=clock.now(),
+        minutes=15,
+        secret=get_settings().jwt_secret.get_secret_value(),
+    )
+
+
+def code_of(response: Response) -> tuple[int, str]:
+    """Status and error code, for one assertion that shows both."""
+    body = response.json() if response.content else {}
+    return response.status_code, body.get("code", "") if isinstance(body, dict) else ""

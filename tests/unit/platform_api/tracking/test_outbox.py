@@ -1,0 +1,65 @@
+import pytest
+
+from platform_api.tracking.outbox import Message, Outbox, Overflow
+
+
+def drain(outbox: Outbox) -> list[Message]:
+    messages = []
+    while (message := outbox.pop()) is not None:
+        messages.append(message)
+    return messages
+
+
+def ping(number: int) -> Message:
+    return {"type": "ping", "n": number}
+
+
+def event(number: int) -> Message:
+    return {"type": "order", "n": number}
+
+
+def test_first_in_first_out_across_kinds() -> None:
+    outbox = Outbox()
+    outbox.add_ping(ping(1))
+    outbox.add_event(event(2))
+    outbox.add_ping(ping(3))
+    outbox.add_event(event(4))
+    assert [message["n"] for message in drain(outbox)] == [1, 2, 3, 4]
+    assert len(outbox) == 0
+
+
+def test_the_oldest_pings_go_and_are_counted_where_they_were() -> None:
+    outbox = Outbox(max_pings=2)
+    outbox.add_event(event(0))
+    for number in range(1, 6):
+        outbox.add_ping(ping(number))
+    assert drain(outbox) == [event(0), {"type": "dropped", "count": 3}, ping(4), ping(5)]
+    outbox.add_ping(ping(6))
+    assert drain(outbox) == [ping(6)]
+
+
+def test_events_are_never_dropped_for_pings() -> None:
+    outbox = Outbox(max_pings=1, max_events=3)
+    for number in range(3):
+        outbox.add_event(event(number))
+        outbox.add_ping(ping(number))
+        outbox.add_ping(ping(number))
+    assert [message for message in drain(outbox) if message["type"] == "order"] == [
+        event(n) for n in range(3)
+    ]
+
+
+def test_too_many_unread_events_is_an_overflow() -> None:
+    outbox = Outbox(max_events=2)
+    outbox.add_event(event(1))
+    outbox.add_event(event(2))
+    with pytest.raises(Overflow):
+        outbox.add_event(event(3))
+
+
+def test_forgotten_pings_are_gone_and_events_stay() -> None:
+    outbox = Outbox()
+    outbox.add_ping(ping(1))
+    outbox.add_event(event(2))
+    outbox.forget_pings()
+    assert drain(outbox) == [event(2)]
