@@ -8,6 +8,7 @@ import contextlib
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import Context
 from typing import Final
 
 from aiomqtt import Client, MqttError, ProtocolVersion
@@ -39,6 +40,7 @@ class DeviceRelay:
         self._client: Client | None = None
         self._connected = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
+        self._chores: set[asyncio.Task[None]] = set()
 
     async def join(self, uid: str, on_ack: OnAck) -> None:
         """Hear the application acks of this device: `on_ack(payload)`, which must neither block nor raise.
@@ -48,7 +50,8 @@ class DeviceRelay:
         first = not self._listeners[uid]
         self._listeners[uid].add(on_ack)
         if self._runner is None:
-            self._runner = asyncio.create_task(self._run(), name="device relay")
+            # A context of its own, or its log lines would carry the first device's request id.
+            self._runner = asyncio.create_task(self._run(), name="device relay", context=Context())
         client = await self._wait_connected()
         # Even when a connection in the making subscribes too: repeating it is harmless.
         if first:
@@ -58,14 +61,25 @@ class DeviceRelay:
         self._listeners[uid].discard(on_ack)
         if not self._listeners[uid]:
             del self._listeners[uid]
-            if self._client is not None and self._listeners:
-                with contextlib.suppress(MqttError):  # a lost connection has no subscriptions
-                    await self._client.unsubscribe(acks_topic(uid), timeout=CALL_TIMEOUT_S)
+            self._unsubscribe_later(uid)
         if not self._listeners and self._runner is not None:
             runner, self._runner = self._runner, None
-            runner.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await runner
+            tasks = [runner, *self._chores]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _unsubscribe_later(self, uid: str) -> None:
+        """Nobody waits for it: the answer may never come once the connection ends."""
+
+        async def unsubscribe() -> None:
+            if self._client is not None and uid not in self._listeners:
+                with contextlib.suppress(MqttError):  # a lost connection has no subscriptions
+                    await self._client.unsubscribe(acks_topic(uid), timeout=CALL_TIMEOUT_S)
+
+        chore = asyncio.create_task(unsubscribe(), name="relay unsubscribe")
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
 
     async def publish(self, uid: str, payload: bytes) -> None:
         """Pings of this device, unchanged, QoS 1; returns when the broker has them.

@@ -19,7 +19,7 @@ COMMANDS = {
     "demo": Target("cli.demo:demo", "Play a whole delivery over real MQTT and show the evidence."),
     "up": Target("cli.up:up", "Start the embedded parts, ingest, API and worker; Ctrl-C stops all."),
     "down": Target("cli.up:down", "Stop what `mess up` started from this directory."),
-    "migrate": Target("cli.processes:migrate", "Bring the database to the newest schema."),
+    "migrate": Target("cli.migrate:migrate", "Bring the database to the newest schema."),
     "ingest": Target("cli.processes:ingest", "Run one ingest worker."),
     "api": Target("cli.processes:api", "Run the HTTP and WebSocket API."),
     "worker": Target("cli.processes:worker", "Run the task worker and its schedule."),

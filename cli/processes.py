@@ -1,4 +1,4 @@
-"""`mess migrate|ingest|api|worker`: this process becomes the platform process."""
+"""`mess ingest|api|worker`: this process becomes the platform process."""
 
 import os
 import sys
@@ -34,16 +34,6 @@ def worker_command(state_dir: Path, concurrency: int, *, beat: bool = True) -> l
         sys.executable, "-m", "celery", "--app", "config.celery_app:celery_app", "worker",
         "--concurrency", str(concurrency), "--without-gossip", "--without-mingle", *schedule,
     ]  # fmt: skip
-
-
-def migrate(
-    revision: Annotated[str, typer.Option(help="Where to go; `head` is the newest.")] = "head",
-) -> None:
-    """Bring the database of MESS_DATABASE_URL to the newest schema; harmless when it is there."""
-    from config.migrate import migrate as run
-
-    run(get_settings().database_url, revision)
-    typer.echo(f"database is at {revision}")
 
 
 def ingest() -> None:

@@ -201,9 +201,12 @@ class FenceIndex:
         """Every (fix, fence) pair in scope where the fix is within the fence's reach or has passed through it.
 
         1-D arrays of one length, degrees; prev_* NaN without a previous fix, carrier -1 without a carrier.
+        Raises ValueError for a fix that is not finite.
         """
         if not self._fences or not len(lon):
             return NO_HITS
+        if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+            raise ValueError("a fix without a finite position")
         ways = _Ways(lon, lat, prev_lon, prev_lat)
         point, fence = self._candidates(ways, vehicle_id, carrier)
         if not point.size:

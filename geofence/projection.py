@@ -27,7 +27,9 @@ EARTH_RADIUS_M = 6_371_000.0
 _MIN_M_PER_DEG_LAT = 110_574.0
 _MIN_M_PER_DEG_LON = 111_319.0
 MAX_M_PER_DEG = 111_700.0  # of latitude at the poles; more than of longitude anywhere
-_PAD = 1.01  # bounds only preselect, so a little too wide costs nothing
+# Bounds only preselect, so a little too wide costs nothing.
+_PAD = 1.01
+_ROUNDING_M = 0.1
 
 # How far an edge may leave its true course between two added points.
 EDGE_TOLERANCE_M = 0.05
@@ -87,6 +89,7 @@ def edge_step_deg(bounds: Bounds) -> float:
 def padded_bounds(bounds: Bounds, distance_m: float) -> Bounds:
     """Bounds that surely hold every point within `distance_m` of `bounds` (latitudes up to 85 degrees)."""
     west, south, east, north = bounds
+    distance_m += _ROUNDING_M
     pad_lat = distance_m / _MIN_M_PER_DEG_LAT * _PAD
     farthest = math.radians(max(abs(south), abs(north)) + pad_lat)
     pad_lon = distance_m / (_MIN_M_PER_DEG_LON * math.cos(farthest)) * _PAD

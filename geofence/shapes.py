@@ -186,7 +186,7 @@ class ShapeTable:
     def distance_m(self, row: Rows, lon: Floats, lat: Floats) -> Floats:
         """Signed distance of each point to the border of the shape in its row: metres, negative inside.
 
-        1-D arrays of one length. NaN where a coordinate is NaN.
+        1-D arrays of one length, finite.
         """
         x_m, y_m, result = to_local(self._lon0[row], self._lat0[row], lon, lat)
         drawn = np.flatnonzero(~self._circle[row])

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 
 import anyio
 import anyio.to_thread
@@ -13,7 +11,12 @@ from config.logging import configure_logging
 from config.settings import get_settings
 from platform_api import error_handlers, health
 from platform_api.accounts import endpoints as accounts
+from platform_api.fleet import endpoints as fleet
+from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
+from platform_api.orders import endpoints as orders
+from platform_api.tracking import endpoints as tracking
+from platform_api.tracking import sockets
 
 MAX_BODY_BYTES = 1024 * 1024
 # Connections that requests leave to WebSockets and the health check, which take one only while they hold a thread.
@@ -48,17 +51,9 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContext)
     app.include_router(health.router)
     app.include_router(accounts.router)
-    for name in (
-        "platform_api.fleet.endpoints",
-        "platform_api.geofences.endpoints",
-        "platform_api.orders.endpoints",
-        "platform_api.tracking.endpoints",
-        "platform_api.tracking.sockets",
-    ):
-        try:
-            found = find_spec(name) is not None
-        except ModuleNotFoundError:
-            found = False
-        if found:
-            app.include_router(import_module(name).router)
+    app.include_router(fleet.router)
+    app.include_router(geofences.router)
+    app.include_router(orders.router)
+    app.include_router(tracking.router)
+    app.include_router(sockets.router)
     return app

@@ -23,7 +23,8 @@ async def _session_slot(request: Request) -> AsyncIterator[None]:
     A request holds its connection while it hops between worker threads. Were there more such
     requests than connections, threads blocked in the pool would starve the very requests they wait for.
     """
-    yield
+    async with request.app.state.session_slots:
+        yield
 
 
 def open_session(_slot: Annotated[None, Depends(_session_slot, scope="function")]) -> Iterator[Session]:

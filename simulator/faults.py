@@ -36,6 +36,20 @@ def zeroed(fixes: Iterable[Fix], share: float, *, seed: str) -> Iterator[Fix]:
             yield fix
 
 
+def silenced(
+    fixes: Iterable[Fix], *, seed: str, every_s: float = 7200.0, length_s: float = 1800.0
+) -> Iterator[Fix]:
+    """A tracker without power for about `length_s`, about each `every_s`: nothing is recorded."""
+    rng = random.Random(f"{seed}/silenced")
+    begin_us, end_us = None, 0
+    for fix in fixes:
+        if begin_us is None or fix.time_us >= end_us:
+            begin_us = fix.time_us + round(rng.expovariate(1 / every_s) * 1e6)
+            end_us = begin_us + round(rng.uniform(0.5, 1.5) * length_s * 1e6)
+        if not begin_us <= fix.time_us < end_us:
+            yield fix
+
+
 def numbered(fixes: Iterable[Fix], first: int = 1) -> Iterator[Fix]:
     """Give each fix the next sequence number, in recording order."""
     return (msgspec.structs.replace(fix, seq=seq) for seq, fix in enumerate(fixes, first))
@@ -80,7 +94,7 @@ def with_gaps(
     begin_us, end_us = None, 0
     kept: list[Fix] = []
     for message in messages:
-        if begin_us is None or (message.due_us >= end_us > begin_us):
+        if begin_us is None or message.due_us >= end_us:
             yield from _uploads(kept, message.due_us, backlog, newest_first, batch)
             kept = []
             begin_us = message.due_us + round(rng.expovariate(1 / every_s) * 1e6)

@@ -1,6 +1,7 @@
 """Many devices in one process, each on its own connection, played at a chosen speed-up."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -38,11 +39,12 @@ class Summary:
     reconnects: int
     unacked: int
     refused: tuple[str, ...]  # devices the broker did not let in, with its words
+    unreachable: int  # devices that never had a connection, refused ones apart
     seconds: float
 
     @property
     def complete(self) -> bool:
-        return not self.unacked and not self.refused
+        return not self.unacked and not self.refused and not self.unreachable
 
 
 Progress = Callable[[Summary], None]
@@ -78,9 +80,11 @@ async def run_fleet(
             async with AsyncExitStack() as stack:
                 async with door:
                     await stack.enter_async_context(device)
-                    await device.connected(patience_s=patience_s)
-                await _send_all(device, crew.messages, start_us, began, speed_up)
-                await device.drained(patience_s=patience_s)
+                    if not await device.connected(patience_s=patience_s):
+                        return
+                with contextlib.suppress(TimeoutError):
+                    await _send_all(device, crew.messages, start_us, began, speed_up, patience_s)
+                    await device.drained(patience_s=patience_s)
         except DeviceRefusedError as error:
             refused[crew.uid] = str(error)
 
@@ -94,8 +98,14 @@ async def run_fleet(
 
 
 async def _send_all(
-    device: Device, messages: Iterable[Message], start_us: int, began: float, speed_up: float | None
+    device: Device,
+    messages: Iterable[Message],
+    start_us: int,
+    began: float,
+    speed_up: float | None,
+    patience_s: float,
 ) -> None:
+    """Raises TimeoutError when the device finds no room for a message for `patience_s`."""
     for count, message in enumerate(messages):
         if speed_up is not None:
             due = began + (message.due_us - start_us) / 1e6 / speed_up
@@ -104,7 +114,8 @@ async def _send_all(
                 await asyncio.sleep(wait_s)
         elif count % 50 == 0:
             await asyncio.sleep(0)  # making fixes is work too: let the others' sockets breathe
-        await device.send(message.fixes, backlog=message.backlog, sent_us=message.due_us)
+        async with asyncio.timeout(patience_s):
+            await device.send(message.fixes, backlog=message.backlog, sent_us=message.due_us)
 
 
 def _total(devices: Sequence[Device], refused: dict[str, str], seconds: float) -> Summary:
@@ -118,5 +129,6 @@ def _total(devices: Sequence[Device], refused: dict[str, str], seconds: float) -
         reconnects=sum(max(c.connects - 1, 0) for c in counts),
         unacked=sum(len(device.outbox) for device in devices),
         refused=tuple(sorted(refused.values())),
+        unreachable=sum(not c.connects for c in counts) - len(refused),
         seconds=seconds,
     )

@@ -18,6 +18,7 @@ class Trouble:
     duplicates: float = 0.0
     repeats: float = 0.0
     disorder: float = 0.0
+    silence_per_h: float = 0.0  # spells without power: nothing recorded
     missing: float = 0.0
     zero: float = 0.0
     clock: float = 0.0
@@ -32,6 +33,7 @@ DEFAULTS: dict[str, tuple[str, float | bool]] = {
     "duplicates": ("duplicates", 0.05),
     "repeats": ("repeats", 0.05),
     "disorder": ("disorder", 0.05),
+    "silence": ("silence_per_h", 0.5),
     "missing": ("missing", 0.1),
     "zero": ("zero", 0.02),
     "clock": ("clock", 0.02),
@@ -63,7 +65,7 @@ def _number(name: str, value: str, default: float | bool) -> float:
         number = float(value)
     except ValueError:
         raise ValueError(f"fault {name!r} needs a number, not {value!r}") from None
-    share = name not in ("gaps", "gap-minutes")
+    share = name not in ("gaps", "gap-minutes", "silence")
     if not 0 <= number <= (1.0 if share else 1440.0):
         raise ValueError(f"fault {name!r}: {value} is out of range")
     return number
@@ -73,6 +75,8 @@ def publish_schedule(
     fixes: Iterable[Fix], trouble: Trouble, *, seed: str, batch: int = 1, first_seq: int = 1
 ) -> Iterator[Message]:
     """Record, number and schedule fixes, with every fault of `trouble` on the way."""
+    if trouble.silence_per_h:
+        fixes = faults.silenced(fixes, seed=seed, every_s=3600.0 / trouble.silence_per_h)
     recorded = faults.zeroed(faults.dropped(fixes, trouble.missing, seed=seed), trouble.zero, seed=seed)
     messages = faults.scheduled(faults.numbered(recorded, first_seq), batch=batch)
     if trouble.clock:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -100,7 +101,8 @@ class LiveHub:
         )
         self._change(listener, interest)
         if self._reader is None:
-            self._reader = asyncio.create_task(self._run(), name="live hub")
+            # A context of its own, or its log lines would carry the first viewer's request id.
+            self._reader = asyncio.create_task(self._run(), name="live hub", context=Context())
         try:
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
                 await self._sync()
@@ -202,14 +204,18 @@ class LiveHub:
     def _dispatch(self, channel: str, body: bytes) -> None:
         try:
             if channel.startswith(order_channel("")):
-                order = _order_decoder.decode(body)
-                for listener in list(self._by_channel.get(channel, ())):
-                    listener.on_order(order)
-                return
-            batch = _batch_decoder.decode(body)
-        except msgspec.DecodeError as error:
-            log.error("live message unreadable", channel=channel, error=str(error))
-            return
+                self._tell_order(channel, _order_decoder.decode(body))
+            else:
+                self._tell_batch(_batch_decoder.decode(body))
+        except Exception:
+            # One bad message must not cost the viewers the connection and what follows on it.
+            log.exception("live message unreadable", channel=channel)
+
+    def _tell_order(self, channel: str, order: dict[str, Any]) -> None:
+        for listener in list(self._by_channel.get(channel, ())):
+            listener.on_order(order)
+
+    def _tell_batch(self, batch: _LiveBatch) -> None:
         # Crossings after pings: the fix that crossed comes first.
         for ping in batch.pings:
             for listener in list(self._by_vehicle.get(ping.get("vehicle_id"), ())):

@@ -89,6 +89,8 @@ class LiveSocket:
                 self._wake.clear()
                 await self._turn(recheck)
                 await self._sleep()
+            if isinstance(reader.exception(), Closing):
+                await self._drain()  # what was said before the end
             await reader
         finally:
             reader.cancel()
@@ -102,12 +104,15 @@ class LiveSocket:
             self.recheck_due = False
             self._next_recheck = loop_time + RECHECK_S
             await recheck()
-        while not self.recheck_due and (message := self.outbox.pop()) is not None:
-            await self.send(message)
-            self._stop_when_expired()
+        await self._drain()
         if loop_time >= self._next_heartbeat:
             self._next_heartbeat = loop_time + HEARTBEAT_S
             await self.send({"type": "heartbeat", "time": rfc3339(clock.now())})
+
+    async def _drain(self) -> None:
+        while not self.recheck_due and (message := self.outbox.pop()) is not None:
+            await self.send(message)
+            self._stop_when_expired()
 
     def _stop_when_expired(self) -> None:
         if clock.now() >= self._expires_at:

@@ -89,8 +89,17 @@ def test_whole_life(world: World, redis_url: str) -> None:
     live.close()
     (fence,) = world.sql("SELECT valid_until FROM geofences WHERE id = %s", order.fences["delivery"])
     assert fence["valid_until"] > datetime.now(UTC) + timedelta(hours=23)
-    # Their expiry around a truck that stays is no departure and no pass.
-    assert world.drive(order, LOADED, Stay("delivery", 90)) == ["visit_revised"]
+
+
+def test_fences_that_expire_around_a_waiting_truck_say_nothing(world: World) -> None:
+    order = world.assigned()
+    world.drive(order, LOADED, Stay("delivery", 90))
+    proof = {"receiver_name": "Awa Diop", "time": order.at(100).isoformat()}
+    order.driver.post(f"{order.path}proof-of-delivery/", proof)
+    order.shipper.post(f"{order.path}confirm-delivery/")
+    assert world.drive(order, LOADED, Stay("delivery", 90, 3000, expired=True)) == []
+    status, times = world.state(order)
+    assert (status, minutes(times)) == ("COMPLETED", WHOLE)
 
 
 @pytest.mark.parametrize("seed", range(6))

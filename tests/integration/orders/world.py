@@ -17,7 +17,8 @@ from ingest.diff import Visit, diff
 from ingest.visit_store import apply_changes, stored_visits
 from platform_api.actor import Actor, Role
 from platform_api.fleet.models import Vehicle
-from platform_api.orders import following
+from platform_api.orders import bids, following, service
+from platform_api.orders.schemas import OrderIn
 from tests.support.api import Person, code_of, person
 
 _plates = count(1)
@@ -28,12 +29,16 @@ ORDER = {"goods": "Riz brisé, 400 sacs", "weight_kg": 20_000, "pickup": PICKUP,
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A visit in minutes after the assignment; `leave` None = still there."""
+    """A visit in minutes after the assignment; `leave` None = still there.
+
+    `inferred`: passed through. `expired`: the fence's validity ended around the truck at `leave`.
+    """
 
     place: str
     enter: float
     leave: float | None = None
     inferred: bool = False
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,49 @@ class World:
     def history(self, order: Assigned) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = order.shipper.get(f"{order.path}history/").json()["items"]
         return items
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """An open order with two bids of two carriers."""
+
+    order_id: UUID
+    shipper: Actor
+    carriers: tuple[Actor, Actor]
+    bid_ids: tuple[UUID, UUID]
+
+
+def open_market(world: World, vehicles: Sequence[tuple[Person, int]]) -> Market:
+    """Straight through the services: the races need many."""
+    shipper, now = actor_of(world.shipper), datetime.now(UTC)
+    body = OrderIn.model_validate(ORDER)
+    with transaction() as session:
+        order = service.create_order(
+            session,
+            shipper,
+            goods=body.goods,
+            weight_kg=body.weight_kg,
+            pickup=body.pickup.site(),
+            delivery=body.delivery.site(),
+            planned_route=None,
+            now=now,
+        )
+        service.post_order(session, shipper, order.id, now)
+        placed = [
+            bids.place_bid(
+                session,
+                actor_of(carrier),
+                order.id,
+                vehicle_id=vehicle_id,
+                driver_id=None,
+                amount_xof=400_000,
+                message="",
+                now=now,
+            ).id
+            for carrier, vehicle_id in vehicles
+        ]
+    (first, _), (second, _) = vehicles
+    return Market(order.id, shipper, (actor_of(first), actor_of(second)), (placed[0], placed[1]))
 
 
 def actor_of(someone: Person) -> Actor:

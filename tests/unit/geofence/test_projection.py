@@ -1,6 +1,6 @@
 import numpy as np
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -36,6 +36,7 @@ def test_longitude_comes_first_and_east_and_north_are_positive() -> None:
     assert 10_000 < y_m[0] < 12_000
 
 
+@settings(deadline=None)
 @given(st.floats(-300_000, 300_000), st.floats(-300_000, 300_000))
 def test_back_and_forth(x_m: float, y_m: float) -> None:
     lon, lat = to_lonlat(*DAKAR, np.array([x_m]), np.array([y_m]))
@@ -43,7 +44,8 @@ def test_back_and_forth(x_m: float, y_m: float) -> None:
     np.testing.assert_allclose([back_x[0], back_y[0]], [x_m, y_m], atol=1e-5)
 
 
-@given(st.floats(-70, 70), st.floats(-3, 3), st.floats(-3, 3))
+@settings(deadline=None)
+@given(st.floats(-70, 70), st.floats(0.0001, 3), st.floats(-3, 3))
 def test_edges_keep_to_their_straight_line_in_lon_lat(lat0: float, d_lon: float, d_lat: float) -> None:
     edge = np.array([(-16.0, lat0), (-16.0 + d_lon, lat0 + d_lat)])
     centre = tuple(edge.mean(axis=0))
@@ -57,6 +59,7 @@ def test_at_the_equator_edges_have_a_longest_step() -> None:
     assert edge_step_deg((-16.0, 0.0, -16.0, 0.0)) == 0.5
 
 
+@settings(deadline=None)
 @given(
     st.floats(-170, 170), st.floats(-80, 80), st.floats(0, 215_000), st.lists(st.floats(0, 360), min_size=1)
 )

@@ -29,6 +29,7 @@ def distance(shape: Shape, lon: float, lat: float) -> float:
     return float(signed_distance_m(shape, np.array([lon]), np.array([lat]))[0])
 
 
+@settings(deadline=None)
 @given(circles(), lons, lats)
 def test_circle_is_the_geodesic_less_the_radius(circle: Circle, lon: float, lat: float) -> None:
     expected = GEOD.inv(circle.lon, circle.lat, lon, lat)[2] - circle.radius_m
@@ -43,7 +44,7 @@ def test_dakar_is_longitude_first() -> None:
     assert distance(dakar, DAKAR[1], DAKAR[0]) > 4_000_000
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([0.005, 0.05, 0.22]), st.data())
 def test_polygon_is_the_geodesic_within_two_per_mille(size_deg: float, data: st.DataObject) -> None:
     polygon = data.draw(polygons(size_deg))
@@ -62,7 +63,7 @@ def test_polygon_is_the_geodesic_within_two_per_mille(size_deg: float, data: st.
     assert (np.abs(np.abs(measured) - expected) <= 0.5 + 0.002 * expected).all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(corridors(), st.integers(0, 1000))
 def test_corridor_is_the_geodesic_within_two_per_mille(corridor: Corridor, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -186,7 +187,7 @@ def test_a_segment_that_only_touches_a_corner_does_not_pass() -> None:
     assert interval_inside(corner, -1.0, 1.0, 1.0, -1.0) is None  # through (0, 0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(shapes, st.floats(0, 2 * math.pi), st.floats(-1.2, 1.2), st.floats(0.01, 0.3))
 def test_the_interval_is_where_the_distance_is_negative(
     shape: Shape, turn: float, beside: float, length: float
@@ -210,10 +211,10 @@ def test_the_interval_is_where_the_distance_is_negative(
     if deep.size:
         assert found[0] <= deep[0]
         assert found[1] >= deep[-1]
-    between = at[(at > found[0]) & (at < found[1])]
-    if between.size:
-        edges = np.interp([between[0], between[-1]], at, sampled)
-        assert (edges <= drawn_m).all()
+    for fraction in found:
+        if 0 < fraction < 1:
+            place = ends[0] + (ends[2] - ends[0]) * fraction, ends[1] + (ends[3] - ends[1]) * fraction
+            assert abs(distance(shape, *place)) <= drawn_m
 
 
 @pytest.mark.parametrize("shape", [Circle(*DAKAR, 100_000), Corridor(ROAD_TO_KIDIRA, 10_000)])

@@ -1,0 +1,78 @@
+"""No device may ever touch a topic of another, whatever it asks for."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from brokers.acl import allows
+from brokers.topics import ingest_filters, is_topic_name, matches, split_share
+
+uids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,10}", fullmatch=True).filter(
+    lambda uid: not uid.startswith("svc-")
+)
+words = st.sampled_from(
+    ["v1", "devices", "owntracks", "pings", "backlog", "acks", "commands", "status", "cmd", "+", "#", "", "x"]
+)
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[str, str, str]:
+    """(own uid, other uid, a topic or filter made of the grammar's words and both uids)"""
+    own, other = draw(uids), draw(uids)
+    assume(own != other)
+    level = st.one_of(words, st.sampled_from([own, other]))
+    head = draw(st.sampled_from([[], ["v1", "devices"], ["owntracks"], ["$share", "g", "v1", "devices"]]))
+    return own, other, "/".join([*head, *draw(st.lists(level, min_size=1, max_size=5))])
+
+
+ANOTHERS_TOPICS = [
+    *["v1/devices/{}/" + tail for tail in ("pings", "backlog/msgpack", "acks", "commands", "status", "x")],
+    *["owntracks/{}/phone", "owntracks/{}/phone/cmd", "owntracks/{}/phone/event"],
+]
+
+
+@given(asked())
+def test_no_granted_subscription_covers_anothers_topic(case: tuple[str, str, str]) -> None:
+    own, other, topic = case
+    if allows(own, own, "subscribe", topic):
+        share = split_share(topic)
+        assert share is not None
+        for pattern in ANOTHERS_TOPICS:
+            assert not matches(pattern.format(other), share[1])
+        assert own in share[1].split("/")[1:3]
+
+
+@given(asked())
+def test_no_granted_publish_names_another_before_itself(case: tuple[str, str, str]) -> None:
+    own, other, topic = case
+    if allows(own, own, "publish", topic):
+        assert is_topic_name(topic)
+        for pattern in ANOTHERS_TOPICS:
+            assert topic != pattern.format(other)
+        assert topic.startswith((f"v1/devices/{own}/", f"owntracks/{own}/"))
+
+
+@given(st.text(max_size=12), st.text(max_size=12), asked())
+def test_ids_with_wildcards_or_slashes_may_nothing(left: str, right: str, case: tuple[str, str, str]) -> None:
+    for mark in "+#/":
+        client_id = f"{left}{mark}{right}"
+        for topic in (case[2], f"v1/devices/{client_id}/pings", f"v1/devices/{client_id}/acks"):
+            assert not allows(client_id, "user", "publish", topic)
+            assert not allows(client_id, "user", "subscribe", topic)
+            assert not allows("truck", client_id, "publish", "v1/devices/truck/pings")
+
+
+def test_a_user_name_gives_no_service_rights() -> None:
+    assert not allows("truck-1", "svc-ingest-1", "subscribe", "v1/devices/+/pings")
+
+
+def test_ingest_gets_what_it_subscribes_to() -> None:
+    for shared in (True, False):
+        for topic_filter, _ in ingest_filters(shared):
+            assert allows("svc-ingest-1", "svc-ingest-1", "subscribe", topic_filter)
+            assert not allows("truck-1", "truck-1", "subscribe", topic_filter)
+
+
+def test_service_topics_are_bounded() -> None:
+    assert not allows("svc-api-1", "svc-api-1", "subscribe", "#")
+    assert not allows("svc-api-1", "svc-api-1", "publish", "$SYS/brokers/x")
+    assert not allows("svc-api-1", "svc-api-1", "publish", "other/topic")

@@ -1,0 +1,149 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brokers import topics
+from brokers.topics import Channel, DeviceIdError, Encoding, Family, Topic, parse_topic, spell_topic
+
+uids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", fullmatch=True).filter(
+    lambda uid: not uid.startswith("svc-")
+)
+names = st.text(min_size=1, max_size=20).filter(lambda name: not set(name) & set("+#/\0"))
+natives = st.one_of(
+    st.builds(
+        Topic,
+        uids,
+        st.just(Family.NATIVE),
+        st.sampled_from(
+            [Channel.PINGS, Channel.BACKLOG, Channel.ACKS, Channel.EVENTS, Channel.STATUS, Channel.COMMANDS]
+        ),
+    ),
+    st.builds(
+        Topic,
+        uids,
+        st.just(Family.NATIVE),
+        st.sampled_from([Channel.PINGS, Channel.BACKLOG]),
+        st.just(Encoding.MSGPACK),
+    ),
+    st.builds(Topic, uids, st.just(Family.NATIVE), st.just(Channel.RESULT), command_id=uids),
+)
+OWNTRACKS = [
+    *[Channel.PINGS, Channel.TRANSITION, Channel.STATUS, Channel.COMMANDS, Channel.WAYPOINT],
+    *[Channel.WAYPOINTS, Channel.DUMP, Channel.STEP, Channel.BEACON, Channel.INFO],
+]
+owntracks = st.builds(Topic, uids, st.just(Family.OWNTRACKS), st.sampled_from(OWNTRACKS), name=names)
+
+
+@given(st.one_of(natives, owntracks))
+def test_spelling_and_reading_are_inverse(topic: Topic) -> None:
+    assert parse_topic(spell_topic(topic)) == topic
+    assert topics.is_topic_name(str(topic))
+
+
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.lists(
+            st.one_of(
+                st.sampled_from(["v1", "devices", "owntracks", "pings", "msgpack", "event"]), st.text()
+            ),
+            max_size=6,
+        ).map("/".join),
+    )
+)
+def test_whatever_can_be_read_is_spelled_the_same(text: str) -> None:
+    topic = parse_topic(text)
+    if topic is not None:
+        assert spell_topic(topic) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v1/devices/t1/pings", Topic("t1", Family.NATIVE, Channel.PINGS)),
+        ("v1/devices/t1/pings/msgpack", Topic("t1", Family.NATIVE, Channel.PINGS, Encoding.MSGPACK)),
+        ("v1/devices/t1/commands/7/result", Topic("t1", Family.NATIVE, Channel.RESULT, command_id="7")),
+        ("owntracks/t1/pixel", Topic("t1", Family.OWNTRACKS, Channel.PINGS, name="pixel")),
+        ("owntracks/t1/pixel/event", Topic("t1", Family.OWNTRACKS, Channel.TRANSITION, name="pixel")),
+        ("v1/devices/svc-x/pings", None),
+        ("v1/devices/+/pings", None),
+        ("v1/devices/t1/pings/", None),
+        ("v1/devices/t1/pings/json", None),
+        ("v1/devices/t1/events/msgpack", None),
+        ("v1/devices/t1", None),
+        ("v1/devices//pings", None),
+        ("v2/devices/t1/pings", None),
+        ("owntracks/t1", None),
+        ("owntracks/t1/", None),
+        ("owntracks/t1/pixel/", None),
+        ("owntracks/t1/pixel/other", None),
+        ("", None),
+    ],
+)
+def test_reading(text: str, expected: Topic | None) -> None:
+    assert parse_topic(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("uid", "code"),
+    [
+        ("svc-ingest-1", "device_uid_reserved"),
+        ("svc-", "device_uid_reserved"),
+        ("", "device_uid_malformed"),
+        ("a+b", "device_uid_malformed"),
+        ("#", "device_uid_malformed"),
+        ("a/b", "device_uid_malformed"),
+        ("-a", "device_uid_malformed"),
+        ("a\n", "device_uid_malformed"),
+        ("x" * 65, "device_uid_malformed"),
+        ("çamion", "device_uid_malformed"),
+    ],
+)
+def test_bad_uids(uid: str, code: str) -> None:
+    with pytest.raises(DeviceIdError) as caught:
+        topics.check_device_uid(uid)
+    assert caught.value.code == code
+    assert not topics.is_device_uid(uid)
+
+
+@given(uids)
+def test_good_uids(uid: str) -> None:
+    assert topics.check_device_uid(uid) == uid
+
+
+@given(st.one_of(natives, owntracks), st.booleans())
+def test_ingest_sees_exactly_what_carries_pings(topic: Topic, shared: bool) -> None:
+    filters = [topic_filter for topic_filter, qos in topics.ingest_filters(shared) if qos == 1]
+    bare = [text.removeprefix("$share/ingest/") for text in filters]
+    assert all(text.startswith("$share/ingest/") is shared for text in filters)
+    seen = sum(topics.matches(str(topic), text) for text in bare)
+    assert seen == (1 if topic.carries_pings else 0)
+
+
+@pytest.mark.parametrize("text", ["a", "a/b", "+", "#", "a/#", "+/+", "a//b", "/"])
+def test_well_formed_filters(text: str) -> None:
+    assert topics.is_topic_filter(text)
+
+
+@pytest.mark.parametrize("text", ["", "a#", "#/a", "a/#/b", "a+", "+a/b", "a\0"])
+def test_malformed_filters(text: str) -> None:
+    assert not topics.is_topic_filter(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["$share/", "$share/g", "$share/g/", "$share//f", "$share/+/f", "$share/#/f"]
+)
+def test_malformed_shares(text: str) -> None:
+    assert topics.split_share(text) is None
+
+
+def test_spellers() -> None:
+    assert topics.acks_topic("t1") == "v1/devices/t1/acks"
+    assert topics.commands_topic("t1") == "v1/devices/t1/commands"
+    assert topics.status_topic("t1") == "v1/devices/t1/status"
+    assert topics.backlog_topic("t1", Encoding.MSGPACK) == "v1/devices/t1/backlog/msgpack"
+    assert topics.owntracks_commands_topic("t1", "pixel") == "owntracks/t1/pixel/cmd"
+    with pytest.raises(DeviceIdError):
+        topics.acks_topic("+")
+    with pytest.raises(ValueError, match="no topic"):
+        spell_topic(Topic("t1", Family.NATIVE, Channel.BEACON))
