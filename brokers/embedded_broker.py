@@ -26,12 +26,12 @@ from brokers.topics import is_topic_filter, is_topic_name, split_share
 from config import clock
 from config.logging import get_logger
 
-CONNECT_DEADLINE_S: Final = 10.0
+CONNECT_DEADLINE_S: Final = 5.0
 MAX_CONNECT_BYTES: Final = 64 * 1024
 MAX_CONNECTIONS: Final = 10_000
 SESSION_EXPIRY_S: Final = 2 * 3600
 MONITOR_PAUSE_S: Final = 1.0
-REVOCATION_SWEEP_S: Final = 10.0
+REVOCATION_SWEEP_S: Final = 5.0
 MAX_DEVICE_SUBSCRIPTIONS: Final = 64
 MAX_DECISIONS_KEPT: Final = 256
 MAX_QOS2_PENDING: Final = 100

@@ -24,8 +24,8 @@ from brokers.topics import SERVICE_PREFIX, DeviceIdError, check_device_uid, is_s
 from config import clock
 from config.logging import get_logger
 
-DATABASE_CONNECT_S: Final = 5
-DATABASE_STATEMENT_MS: Final = 5000
+DATABASE_CONNECT_S: Final = 3
+DATABASE_STATEMENT_MS: Final = 3000
 
 # Keys of a session's attributes
 EXPIRES_AT_S: Final = "mess.expires_at_s"

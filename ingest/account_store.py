@@ -7,11 +7,13 @@ import psycopg
 
 from ingest.times import from_us
 
-# A device that lost numbers for good leaves holes; beyond this many the oldest count as lost.
-MAX_HOLES = 64
+# More ranges than this are not remembered; the highest go. Those pings stay stored, but a device
+# that reads only the cumulative number sends them again.
+MAX_RANGES = 256
 
 _UP_TO = (
-    "RETURNING a.device_id, (SELECT upper(r) - 1 FROM unnest(a.stored) AS r LIMIT 1),"
+    # Numbers begin at 1 (0 is taken too). A first range that begins later has a hole before it.
+    "RETURNING a.device_id, (SELECT CASE WHEN lower(r) <= 1 THEN upper(r) - 1 END FROM unnest(a.stored) AS r LIMIT 1),"
     " (SELECT count(*) FROM unnest(a.stored))"
 )
 # Rows are locked in device order first, so that two workers cannot wait for each other.
@@ -29,6 +31,10 @@ INSERT INTO device_acks AS a (device_id, stored)
 SELECT d, h::int8multirange FROM unnest(%s::bigint[], %s::text[]) AS s (d, h) ORDER BY d
 ON CONFLICT (device_id) DO UPDATE SET stored = a.stored + EXCLUDED.stored {_UP_TO}
 """
+_FORGET_HIGHEST = (
+    "UPDATE device_acks SET stored = (SELECT range_agg(r) FROM (SELECT r FROM unnest(stored) AS r LIMIT %s) AS low)"
+    " WHERE device_id = %s"
+)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -99,11 +105,12 @@ def add_totals(connection: psycopg.Connection, worker: str, totals: Totals) -> N
     )
 
 
-def merge_seqs(connection: psycopg.Connection, seqs: Sequence[Seqs]) -> dict[int, int]:
-    """Add the handled numbers; for each device the n up to which all numbers are stored.
+def merge_seqs(connection: psycopg.Connection, seqs: Sequence[Seqs]) -> dict[int, int | None]:
+    """Add the handled numbers; for each device the n up to which every number from 1 is stored, or None.
 
-    A number that is new although it was counted before means that the device began to count
-    anew (reinstalled, replaced): what was known of the old count is dropped.
+    A hole is never closed by guessing: the device may still hold that ping. A number that is new
+    although it was counted before means that the device began to count anew (reinstalled,
+    replaced): what was known of the old count is dropped.
     """
     if not seqs:
         return {}
@@ -119,18 +126,10 @@ def merge_seqs(connection: psycopg.Connection, seqs: Sequence[Seqs]) -> dict[int
         rows += connection.execute(
             _FIRST_SEQS, [[s.device_id for s in fresh], [_multirange(s.handled) for s in fresh]]
         ).fetchall()
-    for device_id, _, holes in rows:
-        if holes > MAX_HOLES:
-            _close_oldest_holes(connection, device_id)
+    for device_id, _, count in rows:
+        if count > MAX_RANGES:
+            connection.execute(_FORGET_HIGHEST, [MAX_RANGES, device_id])
     return {device_id: up_to for device_id, up_to, _ in rows}
-
-
-def _close_oldest_holes(connection: psycopg.Connection, device_id: int) -> None:
-    connection.execute(
-        "UPDATE device_acks SET stored = stored + int8multirange(int8range(lower(stored), ("
-        "SELECT upper(r) FROM unnest(stored) AS r ORDER BY r OFFSET %s LIMIT 1))) WHERE device_id = %s",
-        [MAX_HOLES // 2, device_id],
-    )
 
 
 def ranges(numbers: frozenset[int]) -> list[tuple[int, int]]:

@@ -33,8 +33,7 @@ def no_fix(ping: Ping, context: StepContext) -> Rejected | None:
     if attributes:
         if attributes.get("valid") is False:
             return Rejected("no_fix", "the device says valid = false", ping.seq)
-        fix = attributes.get("fix")
-        if fix is False or (fix == 0 and type(fix) in (int, float)):
+        if attributes.get("fix") == 0:  # False too
             return Rejected("no_fix", "the device says it has no fix", ping.seq)
     return None
 

@@ -17,7 +17,7 @@ from platform_api.errors import Conflict, Invalid, PlatformError, Unavailable
 
 log = get_logger(__name__)
 
-_HTTP_CODES = {
+HTTP_CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
@@ -26,7 +26,7 @@ _HTTP_CODES = {
 }
 
 # Constraint -> the conflict it means. The constraint is the judge of races that a check before it loses.
-_CONFLICTS = {
+CONFLICTS = {
     "users_phone_key": ("phone_taken", "An account with this phone number exists."),
     "vehicles_plate_key": ("plate_taken", "A vehicle with this plate is registered."),
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
@@ -58,7 +58,7 @@ def translate_integrity(error: IntegrityError) -> PlatformError | None:
     cause = error.orig
     if not isinstance(cause, pg.UniqueViolation | pg.ExclusionViolation | pg.ForeignKeyViolation):
         return None
-    code, detail = _CONFLICTS.get(cause.diag.constraint_name or "", _OTHER_CONFLICT)
+    code, detail = CONFLICTS.get(cause.diag.constraint_name or "", _OTHER_CONFLICT)
     return Conflict(code, detail)
 
 
@@ -106,7 +106,7 @@ def _on_data_error(request: Request, error: Exception) -> JSONResponse:
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = _HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
+    code = HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
     detail = str(error.detail) or HTTPStatus(error.status_code).phrase
     headers: Mapping[str, str] | None = error.headers
     return JSONResponse(

@@ -1,9 +1,15 @@
-"""The error shape as the OpenAPI page shows it."""
+"""The strict request body, and the error shape as the OpenAPI page shows it."""
 
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+
+
+class StrictBody(BaseModel):
+    """Refuses unknown fields: a misspelt `vehicle_id` would make a geofence watch the whole fleet."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class FieldError(BaseModel):

@@ -191,7 +191,8 @@ def _read_csv(text: str, path: Path, columns: dict[str, str], time_zone: tzinfo,
             device = SAFE_UID.sub("-", cells.get("device", "")) if "device" in place else path.stem
             if not device:
                 raise ValueError("the device column is empty")
-            tracks[SAFE_UID.sub("-", device)].append(_csv_fix(cells, time_zone, to_kmh))
+            fix = _csv_fix(cells, time_zone, to_kmh)
+            tracks[SAFE_UID.sub("-", device)].append(fix)
         except ValueError as error:
             bad.append(BadRow(reader.line_num, str(error)))
     ordered = {name: tuple(sorted(fixes, key=lambda f: f.time_us)) for name, fixes in sorted(tracks.items())}

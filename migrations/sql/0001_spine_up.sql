@@ -276,6 +276,8 @@ CREATE TABLE orders (
 CREATE INDEX orders_shipper ON orders (shipper_id, created_at DESC, id);
 CREATE INDEX orders_carrier ON orders (carrier_id, created_at DESC, id);
 CREATE INDEX orders_open ON orders (created_at DESC, id) WHERE status IN ('POSTED', 'BIDDING');
+CREATE INDEX orders_driver ON orders (driver_id, created_at DESC, id) WHERE driver_id IS NOT NULL;
+CREATE INDEX orders_delivered ON orders (id) WHERE status = 'DELIVERED';
 CREATE INDEX orders_vehicle ON orders (vehicle_id) WHERE vehicle_id IS NOT NULL;
 CREATE INDEX orders_pickup_fence ON orders (pickup_geofence_id);
 CREATE INDEX orders_delivery_fence ON orders (delivery_geofence_id);
@@ -295,6 +297,8 @@ CREATE TABLE bids (
 CREATE UNIQUE INDEX bids_one_winner ON bids (order_id) WHERE status = 'ACCEPTED';
 CREATE UNIQUE INDEX bids_one_open ON bids (order_id, carrier_id) WHERE status = 'PLACED';
 CREATE INDEX bids_order ON bids (order_id);
+CREATE INDEX bids_carrier ON bids (carrier_id);
+CREATE INDEX bids_expiring ON bids (expires_at) WHERE status = 'PLACED';
 
 CREATE TABLE order_history (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -9,7 +9,7 @@ from platform_api.accounts import repository, service
 from platform_api.accounts.schemas import LoginIn, LoginOut, RefreshIn, RegisterIn, TokensOut, UserOut
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.error_handlers import error_response
-from platform_api.errors import NotFound, PlatformError
+from platform_api.errors import PlatformError
 from platform_api.schemas import errors
 
 router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
@@ -46,6 +46,5 @@ def logout(body: RefreshIn, session: SessionDep, now: NowDep) -> None:
 @router.get("/me/", responses=errors(401))
 def me(session: SessionDep, actor: CurrentActor) -> UserOut:
     user = repository.find_user(session, actor.user_id)
-    if user is None:
-        raise NotFound("user_not_found", "There is no such account.")
+    assert user is not None  # found a moment ago by the same transaction
     return UserOut.of(user)

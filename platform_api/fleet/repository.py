@@ -60,7 +60,7 @@ def find_device(session: Session, actor: Actor, uid: str) -> Device | None:
 
 def lock_device(session: Session, actor: Actor, uid: str) -> Device | None:
     """Everyone who changes a device's assignments holds this lock, so that spans read after it are current."""
-    return session.scalar(_visible_devices(actor).where(Device.uid == uid))
+    return session.scalar(_visible_devices(actor).where(Device.uid == uid).with_for_update())
 
 
 def page_devices(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Device], str | None]:

@@ -13,6 +13,7 @@ from platform_api.fields import Id, OptionalName, Time
 from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
 from platform_api.fleet.rules import DeviceKind
 from platform_api.fleet.service import DeviceSecret, DeviceToken
+from platform_api.schemas import StrictBody
 
 MAX_CAPACITY_KG = 1_000_000
 MAX_PLATE_INPUT_CHARS = 40
@@ -20,14 +21,14 @@ MAX_PLATE_INPUT_CHARS = 40
 CapacityKg = Annotated[int, Field(ge=1, le=MAX_CAPACITY_KG)]
 
 
-class VehicleIn(BaseModel):
+class VehicleIn(StrictBody):
     plate: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PLATE_INPUT_CHARS)]
     name: OptionalName = ""
     capacity_kg: CapacityKg | None = None
     driver_id: UUID | None = None
 
 
-class VehicleChange(BaseModel):
+class VehicleChange(StrictBody):
     """What is left out stays; `"driver_id": null` takes the driver off."""
 
     name: OptionalName | None = None
@@ -58,7 +59,7 @@ class VehicleOut(BaseModel):
         )
 
 
-class DriverIn(BaseModel):
+class DriverIn(StrictBody):
     phone: Phone
 
 
@@ -72,7 +73,7 @@ class DriverOut(BaseModel):
         return cls(id=user.id, phone=user.phone, name=user.name)
 
 
-class DeviceIn(BaseModel):
+class DeviceIn(StrictBody):
     """`driver_id`: the driver whose phone this is."""
 
     uid: Annotated[str, StringConstraints(min_length=1, max_length=DEVICE_UID_MAX_CHARS)]
@@ -81,7 +82,7 @@ class DeviceIn(BaseModel):
     driver_id: UUID | None = None
 
 
-class AssignIn(BaseModel):
+class AssignIn(StrictBody):
     """Event time, half-open [valid_from, valid_to).
 
     Without `valid_from` it begins now, and a device's first assignment has no beginning.
@@ -94,7 +95,7 @@ class AssignIn(BaseModel):
     end_current: bool = False
 
 
-class UnassignIn(BaseModel):
+class UnassignIn(StrictBody):
     """Event time; now when left out."""
 
     valid_to: Time | None = None

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from geofence.geojson import order_hint, parse_shape
 from platform_api.fields import Id, Name, Time
 from platform_api.geofences.models import Geofence
+from platform_api.schemas import StrictBody
 
 CIRCLE_EXAMPLE = {
     "type": "Feature",
@@ -16,7 +17,7 @@ CIRCLE_EXAMPLE = {
 }
 
 
-class GeofenceIn(BaseModel):
+class GeofenceIn(StrictBody):
     """`shape` is GeoJSON, longitude first: Polygon, MultiPolygon, Point + `radius_m`, LineString + `width_m`.
 
     `settings` overrides single defaults. Without `valid_from` the fence judges what comes from now

@@ -104,6 +104,7 @@ class OrderViewer:
 
     def on_order(self, published: dict[str, Any]) -> None:
         self._add_event(rules.live_order(published))
+        self._socket.recheck_soon()
 
     def on_gap(self) -> None:
         self._snapshot_due = True

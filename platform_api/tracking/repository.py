@@ -46,20 +46,24 @@ WHERE a.vehicle_id = :vehicle_id
 ORDER BY p.time, a.device_id LIMIT :row_limit
 """)
 
-# At most one fix of each device per bucket, so that a month-long order costs what a day costs.
+# At most one fix of each device per bucket, so that a month-long order costs what a day costs to
+# draw. LATERAL again: joined plainly, the planner reads every device's pings of those days.
 _FIXES = text("""
-SELECT DISTINCT ON (bucket, device_id) time, lat, lon, accuracy_m, tracker FROM (
-    SELECT p.time, p.lat, p.lon, p.accuracy_m, p.device_id, d.kind = 'tracker' AS tracker,
-           floor(extract(epoch FROM p.time - :start) / :bucket_s) AS bucket
-    FROM device_assignments a
-    JOIN devices d ON d.id = a.device_id
-    JOIN pings p ON p.device_id = a.device_id
-     AND p.time BETWEEN :start AND :end
-     AND (a.valid_from IS NULL OR p.time >= a.valid_from)
-     AND (a.valid_to IS NULL OR p.time < a.valid_to)
-    WHERE a.vehicle_id = :vehicle_id
-) fixes
-ORDER BY bucket, device_id, time
+SELECT p.time, p.lat, p.lon, p.accuracy_m, d.kind = 'tracker' AS tracker
+FROM device_assignments a
+JOIN devices d ON d.id = a.device_id
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (bucket) time, lat, lon, accuracy_m,
+           floor(CAST(extract(epoch FROM time - :start) AS float8) / :bucket_s) AS bucket
+    FROM pings
+    WHERE pings.device_id = a.device_id
+      AND pings.time BETWEEN :start AND :end
+      AND (a.valid_from IS NULL OR pings.time >= a.valid_from)
+      AND (a.valid_to IS NULL OR pings.time < a.valid_to)
+    ORDER BY bucket, time
+) p
+WHERE a.vehicle_id = :vehicle_id
+ORDER BY p.time
 """)
 
 # vehicle_states has one row a vehicle and is rewritten by every ingest batch: an index on its position
@@ -172,9 +176,7 @@ def fixes(
             "bucket_s": max(seconds / max_per_device, 0.001),
         },
     )
-    found = [Fix(row.time, row.lat, row.lon, row.tracker, row.accuracy_m) for row in rows]
-    found.sort(key=lambda fix: fix.time)
-    return found
+    return [Fix(row.time, row.lat, row.lon, row.tracker, row.accuracy_m) for row in rows]
 
 
 def available(

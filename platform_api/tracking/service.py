@@ -21,7 +21,7 @@ from platform_api.tracking.rules import RankedDriver, TrackedOrder
 MAX_PINGS = 2000
 DEFAULT_PINGS = 500
 # Fixes of one device that a route is made of; longer orders are thinned evenly in time.
-MAX_ROUTE_FIXES = 50_000
+MAX_ROUTE_FIXES = 20_000
 # A device clock may run ahead of ours (see Settings.max_future_s); its newest pings are shown all the same.
 _NO_DEVICE = -1
 

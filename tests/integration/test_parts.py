@@ -1,5 +1,7 @@
 """The embedded parts start, answer, stop, and say what is wrong when they cannot start."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,12 +9,16 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from alembic.script import ScriptDirectory
 
 from cli.parts import unprivileged
 from cli.parts.mosquitto import Mosquitto
 from cli.parts.postgres import postgres
 from cli.parts.process import PartFailed, ServerProcess, accepts_tcp, free_port
+from config.migrate import alembic_config
+from config.migrate import alembic_config
 from config.settings import Settings
+from tests.support.waiting import wait_until
 
 
 def test_database_is_migrated_and_its_own(database_url: str) -> None:
@@ -21,7 +27,8 @@ def test_database_is_migrated_and_its_own(database_url: str) -> None:
             "SELECT version_num, current_setting('timezone'), current_setting('synchronous_commit')"
             " FROM alembic_version"
         ).fetchone()
-    assert row == ("0001", "UTC", "on")
+    head = ScriptDirectory.from_config(alembic_config(database_url)).get_current_head()
+    assert row == (head, "UTC", "on")
 
 
 def test_timescale_database_has_a_hypertable(timescale_url: str) -> None:
@@ -101,3 +108,30 @@ def test_settings_are_seen_and_forgotten(settings_for: Callable[..., Settings]) 
     assert settings_for(mqtt_port=port).mqtt_port == port
     with pytest.raises(ValueError, match="no setting"):
         settings_for(mqtt_prot=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's parent-death signal")
+def test_a_killed_starter_leaves_no_server_behind(tmp_path: Path) -> None:
+    starter = subprocess.Popen(
+        [
+            sys.executable, "-c",
+            "import sys, time; from pathlib import Path; from cli.parts.process import ServerProcess;"
+            "server = ServerProcess('Sleeper', ['/bin/sleep', '600'], log=Path(sys.argv[1]));"
+            "server.start(lambda: True); print(server.pid, flush=True); time.sleep(600)",
+            str(tmp_path / "log"),
+        ],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with starter:
+        assert starter.stdout is not None
+        pid = int(starter.stdout.readline())
+        assert "sleep" in Path(f"/proc/{pid}/cmdline").read_text()
+        starter.kill()
+    wait_until(
+        lambda: (
+            not Path(f"/proc/{pid}/cmdline").exists()
+            or "sleep" not in Path(f"/proc/{pid}/cmdline").read_text()
+        ),
+        10,
+        "the server to end with its starter",
+    )

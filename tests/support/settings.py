@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import kombu.pools
 import pytest
 
 from config.settings import Settings, get_settings
@@ -33,7 +34,8 @@ def forget_settings() -> None:
     celery = sys.modules.get("config.celery_app")
     if celery is not None:
         app = celery.celery_app
-        app.pool.force_close_all()
-        app.amqp.producer_pool.force_close_all()
+        # Celery's way to forget connections; a closed pool of kombu's would stay closed.
+        app._after_fork()
+        kombu.pools.reset()
         app.conf.broker_url = get_settings().redis_url
         get_settings.cache_clear()

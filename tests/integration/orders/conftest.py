@@ -1,19 +1,17 @@
 """A freight world on a real database: people, a truck, orders, and a truck's visits as ingest tells them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from httpx import Client
 
-from config.settings import Settings
 from tests.integration.orders.world import World
-from tests.support.api import api_client
+from tests.support.api import api_on
 
 
-@pytest.fixture
-def client(settings_for: Callable[..., Settings], database_url: str, redis_url: str) -> Iterator[Client]:
-    settings_for(database_url=database_url, redis_url=redis_url)
-    with api_client() as client:
+@pytest.fixture(scope="module")
+def client(database_url: str, redis_url: str) -> Iterator[Client]:
+    with api_on(database_url, redis_url) as client:
         yield client
 
 

@@ -36,7 +36,7 @@ def _hear(live: Any, messages: list[dict[str, str]]) -> int:
 
 def unhandled(world: World, order: Assigned) -> int:
     return len(
-        world.sql("SELECT FROM crossings WHERE handled_at IS NULL AND vehicle_id = %s", order.vehicle_id)
+        world.sql("SELECT id FROM crossings WHERE handled_at IS NULL AND vehicle_id = %s", order.vehicle_id)
     )
 
 

@@ -80,7 +80,7 @@ def test_double_click(world: World) -> None:
         market = open_market(world, [world.fleet()[::2], world.fleet()[::2]])
         assert race(accept(market, 0), accept(market, 0)) == ["ok", "ok"]
         rows = world.sql(
-            "SELECT FROM order_history WHERE order_id = %s AND action = 'bid_accepted'", market.order_id
+            "SELECT id FROM order_history WHERE order_id = %s AND action = 'bid_accepted'", market.order_id
         )
         assert len(rows) == 1
 

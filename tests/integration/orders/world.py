@@ -82,7 +82,7 @@ class World:
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
             cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def posted(self, shipper: Person | None = None) -> str:
         """The path of an open order."""
@@ -211,4 +211,5 @@ def _visit(order: Assigned, stay: Stay) -> Visit:
     left = fix(stay.leave)
     # A pass begins and ends with one ping.
     exit_fix = entry if stay.inferred else left
-    return Visit(visit.geofence_id, entry.time_us, left.time_us, left.time_us, stay.inferred, entry, exit_fix)
+    inferred = stay.inferred or stay.expired
+    return Visit(visit.geofence_id, entry.time_us, left.time_us, left.time_us, inferred, entry, exit_fix)

@@ -131,6 +131,7 @@ def test_without_a_time_a_fence_judges_what_comes_from_now_on(client: httpx.Clie
         ({"settings": {"exit_margin_m": "far"}}, (422, "setting_wrong_type")),
         ({"settings": {"exit_margin_m": -5}}, (422, "setting_out_of_range")),
         ({"name": ""}, (422, "invalid_body")),
+        ({"vehicle": 1}, (422, "invalid_body")),
         ({"vehicle_id": 2**62}, (404, "vehicle_not_found")),
         (
             {"valid_from": "2026-03-01T00:00:00Z", "valid_until": "2026-02-01T00:00:00Z"},

@@ -10,7 +10,7 @@ import pytest
 from ingest.codecs import native
 from ingest.codecs.codec import Limits
 from ingest.codecs.fields import MAX_TIME_US
-from ingest.ping import Decoded, Ping, Presence
+from ingest.ping import Decoded, Ping
 
 LIMITS = Limits()
 DAKAR: dict[str, Any] = {"t": 1_768_766_222_000, "lat": 14.716677, "lon": -17.467686}
@@ -392,31 +392,3 @@ def test_details_can_be_stored_as_text_and_are_short() -> None:
             for refusal in as_json(DAKAR | {key: value}).rejected:
                 assert "\x00" not in refusal.detail
                 assert len(refusal.detail) < 200
-
-
-@pytest.mark.parametrize(
-    ("body", "presence"),
-    [
-        ({"online": True}, Presence(online=True)),
-        ({"online": False, "t": 1_700_000_000_000}, Presence(False, 1_700_000_000_000_000)),
-        ({"online": False, "t": "2023-11-14T22:13:20Z", "ip": "::1"}, Presence(False, 1_700_000_000_000_000)),
-        ({"online": False, "t": None}, Presence(False, None)),
-    ],
-)
-def test_status(body: Any, presence: Presence) -> None:
-    decoded = native.decode_status(json.dumps(body).encode(), LIMITS)
-    assert decoded == Decoded(pings=[], rejected=[], presence=presence)
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (b"{}", "missing_field"),
-        (b'{"online":1}', "wrong_type"),
-        (b'{"online":true,"t":"now"}', "wrong_type"),
-        (b'"online"', "wrong_type"),
-        (b"online", "malformed"),
-    ],
-)
-def test_bad_status(body: bytes, reason: str) -> None:
-    assert only_reason(native.decode_status(body, LIMITS)) == reason

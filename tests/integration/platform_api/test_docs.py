@@ -1,0 +1,44 @@
+"""docs/api.md is run as it stands, and lists every error code there is."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from platform_api.error_handlers import CONFLICTS, HTTP_CODES
+from tests.support.api import api_on
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "api.md").read_text()
+RAISED = re.compile(
+    r"(?:BadRequest|Unauthorised|Forbidden|NotFound|Conflict|Invalid|TooMany|Unavailable)\(\s*\"([a-z_]+)\""
+)
+
+
+@pytest.fixture(scope="module")
+def client(database_url: str, redis_url: str) -> Iterator[httpx.Client]:
+    with api_on(database_url, redis_url) as client:
+        yield client
+
+
+def test_the_tour_works(client: httpx.Client) -> None:
+    script = "\n".join(re.findall(r"^```bash\n(.*?)^```", PAGE, re.M | re.S))
+    script = script.replace("http://127.0.0.1:18000", str(client.base_url).rstrip("/"))
+    # Every call must succeed: an error body has a "code" and a "request_id".
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"request_id"' not in done.stdout
+    assert done.stdout.count('"mqtt_password"') == 2
+    assert '"radius_m"' in done.stdout
+
+
+def test_every_code_is_listed() -> None:
+    sources = (ROOT / "platform_api").rglob("*.py")
+    raised = {code for source in sources for code in RAISED.findall(source.read_text())}
+    raised |= {code for code, _ in CONFLICTS.values()} | set(HTTP_CODES.values())
+    assert raised - set(re.findall(r"`([a-z_]+)`", PAGE)) == set()

@@ -1,0 +1,260 @@
+"""What people may do to an order, with plain values."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from platform_api.actor import Actor, Role
+from platform_api.errors import PlatformError
+from platform_api.orders import rules
+from platform_api.orders.rules import (
+    CANCELLABLE,
+    OPEN,
+    TRANSITIONS,
+    UNDERWAY,
+    BidSnapshot,
+    BidStatus,
+    OrderSnapshot,
+    OrderStatus,
+    VehicleSnapshot,
+)
+
+S = OrderStatus
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SHIPPER = Actor(uuid4(), Role.SHIPPER)
+CARRIER = Actor(uuid4(), Role.CARRIER)
+OTHER_CARRIER = Actor(uuid4(), Role.CARRIER)
+DRIVER = Actor(uuid4(), Role.DRIVER, carrier_id=CARRIER.user_id)
+ADMINISTRATOR = Actor(uuid4(), Role.ADMINISTRATOR)
+BROKER = Actor(uuid4(), Role.BROKER)
+TRUCK = VehicleSnapshot(7, CARRIER.user_id, DRIVER.user_id)
+
+
+def order(status: OrderStatus, **changes: object) -> OrderSnapshot:
+    base = OrderSnapshot(uuid4(), status, SHIPPER.user_id)
+    if status in UNDERWAY | {S.DELIVERED, S.COMPLETED}:
+        base = replace(
+            base,
+            carrier_id=CARRIER.user_id,
+            driver_id=DRIVER.user_id,
+            vehicle_id=TRUCK.id,
+            assigned_at=NOW - 60 * MINUTE,
+        )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def bid(status: BidStatus = BidStatus.PLACED, carrier: Actor = CARRIER, **changes: object) -> BidSnapshot:
+    base = BidSnapshot(uuid4(), carrier.user_id, TRUCK.id, None, 500_000, status, NOW + 60 * MINUTE)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def refused(act: Callable[[], object]) -> tuple[int, str]:
+    with pytest.raises(PlatformError) as caught:
+        act()
+    return caught.value.status, caught.value.code
+
+
+def test_the_states_are_those_of_the_design() -> None:
+    assert list(TRANSITIONS) != []
+    assert set(TRANSITIONS) == set(S)
+    reached = {target for targets in TRANSITIONS.values() for target in targets}
+    assert reached == set(S) - {S.DRAFT}
+    assert {status for status, targets in TRANSITIONS.items() if not targets} == {
+        S.COMPLETED,
+        S.RESOLVED,
+        S.CANCELLED,
+    }
+    assert {S.DRAFT, S.POSTED, S.BIDDING, S.ASSIGNED, S.PICKUP_PENDING} == CANCELLABLE
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_who_creates(role: Role) -> None:
+    actor = Actor(uuid4(), role)
+    if role in (Role.SHIPPER, Role.BROKER, Role.ADMINISTRATOR):
+        rules.may_create(actor)
+    else:
+        assert refused(lambda: rules.may_create(actor)) == (403, "role_not_allowed")
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_post(status: OrderStatus) -> None:
+    if status is S.DRAFT or status in OPEN:
+        assert rules.post(order(status), SHIPPER) is (status is S.DRAFT)
+    else:
+        assert refused(lambda: rules.post(order(status), SHIPPER)) == (409, "order_not_draft")
+    assert refused(lambda: rules.post(order(status), BROKER)) == (403, "not_your_order")
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_bids_only_on_open_orders(status: OrderStatus) -> None:
+    if status in OPEN:
+        rules.place_bid(order(status), CARRIER, TRUCK, 1)
+    else:
+        assert refused(lambda: rules.place_bid(order(status), CARRIER, TRUCK, 1)) == (409, "order_not_open")
+
+
+def test_bids_of_the_wrong_people_vehicles_amounts() -> None:
+    posted = order(S.POSTED)
+    assert refused(lambda: rules.place_bid(posted, DRIVER, TRUCK, 1)) == (403, "role_not_allowed")
+    assert refused(lambda: rules.place_bid(posted, OTHER_CARRIER, TRUCK, 1)) == (404, "vehicle_not_found")
+    assert refused(lambda: rules.place_bid(posted, CARRIER, None, 1)) == (404, "vehicle_not_found")
+    assert refused(lambda: rules.place_bid(posted, CARRIER, TRUCK, 0)) == (422, "invalid_amount")
+    rules.place_bid(posted, CARRIER, replace(TRUCK, busy_with=uuid4()), 1)
+
+
+@pytest.mark.parametrize("status", list(BidStatus))
+def test_withdraw(status: BidStatus) -> None:
+    placed = bid(status)
+    assert refused(lambda: rules.withdraw_bid(placed, OTHER_CARRIER)) == (404, "bid_not_found")
+    if status in (BidStatus.PLACED, BidStatus.WITHDRAWN):
+        assert rules.withdraw_bid(placed, CARRIER) is (status is BidStatus.PLACED)
+    else:
+        assert refused(lambda: rules.withdraw_bid(placed, CARRIER)) == (409, "bid_not_open")
+
+
+def test_accept_makes_one_winner_and_losers_of_the_open_ones() -> None:
+    bids = [bid(), bid(), bid(BidStatus.WITHDRAWN), bid(BidStatus.EXPIRED)]
+    award = rules.accept(order(S.BIDDING), bids, bids[0].id, SHIPPER, NOW)
+    assert award == rules.Award(bids[0], (bids[1].id,))
+    assert rules.accept(order(S.BIDDING), bids, bids[0].id, ADMINISTRATOR, NOW) == award
+
+
+@pytest.mark.parametrize("status", [S.ASSIGNED, S.IN_TRANSIT, S.COMPLETED])
+def test_accepting_again_is_no_error(status: OrderStatus) -> None:
+    won, lost = bid(BidStatus.ACCEPTED), bid(BidStatus.LOST)
+    assert rules.accept(order(status), [won, lost], won.id, SHIPPER, NOW).repeated
+    assert refused(lambda: rules.accept(order(status), [won, lost], lost.id, SHIPPER, NOW)) == (
+        409,
+        "order_not_open",
+    )
+
+
+def test_accept_refusals() -> None:
+    bidding, placed = order(S.BIDDING), bid()
+
+    def accept(one: BidSnapshot, actor: Actor = SHIPPER, when: datetime = NOW, **kwargs: UUID) -> object:
+        return rules.accept(bidding, [one], kwargs.get("bid_id", one.id), actor, when)
+
+    assert refused(lambda: accept(placed, CARRIER)) == (403, "not_your_order")
+    assert refused(lambda: accept(placed, bid_id=uuid4())) == (404, "bid_not_found")
+    assert refused(lambda: accept(placed, when=placed.expires_at)) == (409, "bid_expired")
+    assert refused(lambda: accept(bid(BidStatus.EXPIRED))) == (409, "bid_expired")
+    assert refused(lambda: accept(bid(BidStatus.WITHDRAWN))) == (409, "bid_not_open")
+    won = bid(BidStatus.ACCEPTED)
+    assert refused(lambda: rules.accept(order(S.CANCELLED), [won], won.id, SHIPPER, NOW)) == (
+        409,
+        "order_not_open",
+    )
+
+
+def test_the_driver_of_the_bid_or_else_of_the_vehicle() -> None:
+    named = bid(driver_id=uuid4())
+    assert rules.assign_vehicle(named, TRUCK, driver_stays=True) == named.driver_id
+    assert rules.assign_vehicle(named, TRUCK, driver_stays=False) == DRIVER.user_id
+    assert rules.assign_vehicle(bid(), TRUCK, driver_stays=False) == DRIVER.user_id
+
+
+@pytest.mark.parametrize(
+    ("vehicle", "code"),
+    [
+        (None, "vehicle_gone"),
+        (replace(TRUCK, carrier_id=OTHER_CARRIER.user_id), "vehicle_gone"),
+        (replace(TRUCK, busy_with=uuid4()), "vehicle_busy"),
+        (replace(TRUCK, driver_id=None), "vehicle_without_driver"),
+    ],
+)
+def test_vehicles_that_cannot_be_assigned(vehicle: VehicleSnapshot | None, code: str) -> None:
+    assert refused(lambda: rules.assign_vehicle(bid(), vehicle, driver_stays=False)) == (409, code)
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_cancel(status: OrderStatus) -> None:
+    assert refused(lambda: rules.cancel(order(status), CARRIER)) == (403, "not_your_order")
+    if status in CANCELLABLE:
+        assert S.CANCELLED in TRANSITIONS[status]
+        assert rules.cancel(order(status), SHIPPER)
+    elif status is S.CANCELLED:
+        assert not rules.cancel(order(status), SHIPPER)
+    else:
+        assert refused(lambda: rules.cancel(order(status), SHIPPER)) == (409, "order_not_cancellable")
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_confirm_loading(status: OrderStatus) -> None:
+    if status in UNDERWAY:
+        assert rules.confirm_loading(order(status), DRIVER, NOW) == NOW
+        assert rules.confirm_loading(order(status), CARRIER, NOW, at=NOW - MINUTE) == NOW - MINUTE
+        assert rules.status_once_loaded(status) in (S.PICKED_UP, S.IN_TRANSIT)
+        assert refused(lambda: rules.confirm_loading(order(status), SHIPPER, NOW)) == (403, "not_your_load")
+    else:
+        code = (409, "order_not_underway")
+        assert refused(lambda: rules.confirm_loading(order(status), ADMINISTRATOR, NOW)) == code
+    assert rules.confirm_loading(order(status, loading_confirmed_at=NOW), ADMINISTRATOR, NOW) is None
+
+
+def test_dates_that_people_give() -> None:
+    waiting = order(S.PICKUP_PENDING)
+    ahead = NOW + rules.MAX_CLOCK_AHEAD
+    assert rules.confirm_loading(waiting, DRIVER, NOW, at=ahead) == ahead
+    future = refused(lambda: rules.confirm_loading(waiting, DRIVER, NOW, at=ahead + MINUTE))
+    assert future == (422, "time_in_future")
+    past = refused(lambda: rules.confirm_loading(waiting, DRIVER, NOW, at=NOW - 61 * MINUTE))
+    assert past == (422, "time_before_assignment")
+    loaded = order(S.PICKED_UP, loading_confirmed_at=NOW)
+    early = refused(lambda: rules.proof_of_delivery(loaded, DRIVER, NOW, at=NOW - MINUTE))
+    assert early == (422, "time_before_loading")
+
+
+@pytest.mark.parametrize(
+    ("distance_m", "accuracy_m", "seen", "flags"),
+    [
+        (-20.0, 5.0, False, ()),
+        (100.0, None, False, ()),
+        (101.0, None, True, ("away_from_fence",)),
+        (140.0, 40.0, False, ()),
+        (141.0, 40.0, False, ("away_from_fence",)),
+        (None, None, True, ()),
+        (None, None, False, ("not_seen_at_fence",)),
+    ],
+)
+def test_proof_is_flagged_never_refused(
+    distance_m: float | None, accuracy_m: float | None, seen: bool, flags: tuple[str, ...]
+) -> None:
+    delivery = rules.proof_of_delivery(
+        order(S.IN_TRANSIT), DRIVER, NOW, distance_m=distance_m, accuracy_m=accuracy_m, seen_at_fence=seen
+    )
+    assert delivery == rules.Delivery(NOW, flags)
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_proof_of_delivery_by_status(status: OrderStatus) -> None:
+    if S.DELIVERED in TRANSITIONS[status]:
+        assert rules.proof_of_delivery(order(status), CARRIER, NOW) is not None
+    else:
+        code = (409, "order_not_picked_up")
+        assert refused(lambda: rules.proof_of_delivery(order(status), ADMINISTRATOR, NOW)) == code
+    assert rules.proof_of_delivery(order(status, delivered_at=NOW), ADMINISTRATOR, NOW) is None
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_confirm_delivery(status: OrderStatus) -> None:
+    if status in (S.DELIVERED, S.COMPLETED):
+        assert rules.confirm_delivery(order(status), SHIPPER) is (status is S.DELIVERED)
+    else:
+        code = (409, "order_not_delivered")
+        assert refused(lambda: rules.confirm_delivery(order(status), SHIPPER)) == code
+    assert refused(lambda: rules.confirm_delivery(order(status), DRIVER)) == (403, "not_your_order")
+
+
+def test_party() -> None:
+    def party(actor: Actor) -> bool:
+        return rules.is_party(SHIPPER.user_id, CARRIER.user_id, DRIVER.user_id, actor)
+
+    assert all(party(actor) for actor in (SHIPPER, CARRIER, DRIVER, ADMINISTRATOR, BROKER))
+    assert not party(OTHER_CARRIER)
+    # an id counts only in its role
+    assert not party(replace(SHIPPER, role=Role.CARRIER))
