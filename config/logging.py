@@ -1,11 +1,22 @@
 """Structured logs: one event a line, with the request or batch id bound where there is one."""
 
 import logging
+import re
 import sys
 
 import structlog
 
 from config.settings import Settings
+
+# uvicorn logs the whole address of each WebSocket, and browsers can send a token only there.
+_TOKEN = re.compile(r"([?&]token=)[^&\s\"']+")
+
+
+def _hide_tokens(_: object, __: str, event_dict: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event = event_dict.get("event")
+    if isinstance(event, str) and "token=" in event:
+        event_dict["event"] = _TOKEN.sub(r"\1***", event)
+    return event_dict
 
 
 def configure_logging(settings: Settings) -> None:
@@ -35,7 +46,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _hide_tokens],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

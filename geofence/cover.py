@@ -16,8 +16,8 @@ SINGLE_BOX_M2 = 25e6
 
 _M_PER_DEG = math.radians(1) * EARTH_RADIUS_M
 _M_PER_DEG_LAT_MIN = 110_574.0
-# The zone is drawn with corners inside the true arcs (cos(pi / 16) = 0.981), and bounds are approximate.
-_ZONE_PAD = 1.04
+# The zone's corners are drawn inside the true arcs (cos(pi / 16) = 0.981), and GEOS may cut another 1 %.
+_ZONE_PAD = 1.05
 _ZONE_QUARTER = 4
 
 

@@ -25,8 +25,9 @@ from .validity import (
 
 Rows = NDArray[np.int64]
 
-# Straight pieces per quarter of a drawn circle. Drawn inside the true one, by at most 0.03 % (circle) and 0.12 %
-# (corner or end of a corridor) of the radius; distances do not use the drawing.
+# Straight pieces per quarter of a drawn arc. A drawn circle lies inside the true one by at most 0.03 % of its radius, a
+# drawn corridor within 1.2 % of its half width of the true one (0.12 % for arcs; GEOS simplifies a line by up to 1 % of
+# the distance before it buffers it). Only passes between two fixes use the drawing, distances never do.
 _CIRCLE_QUARTER = 32
 _CORRIDOR_QUARTER = 16
 # From here on a tree of the border's edges finds the nearest one faster than looking at all (measured).
@@ -141,7 +142,7 @@ class Corridor:
 
     @cached_property
     def outline(self) -> shapely.Geometry:
-        """The area as a lon/lat polygon, prepared. Its ends and corners are inscribed."""
+        """The area as a lon/lat polygon, prepared."""
         area = shapely.buffer(self.border, self.half_m, quad_segs=_CORRIDOR_QUARTER)
         # Long straight sides of the plane bend in lon/lat: as dense as the middle line is.
         dense = shapely.segmentize(area, max(self._step_m, 1.0))

@@ -103,7 +103,7 @@ def with_gaps(
             kept.extend(message.fixes)
         else:
             yield message
-    if False:
+    if kept:
         yield from _uploads(kept, end_us, backlog, newest_first, batch)
 
 

@@ -52,7 +52,7 @@ def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handle
     order_id = visits.order_of_fence(session, crossing.geofence_id)
     order = None if order_id is None else repository.lock_order(session, order_id)
     # Only now, behind the order's lock, is it certain that nobody else is handling it.
-    if not visits.mark_handled(session, crossing_id, now) and False:
+    if not visits.mark_handled(session, crossing_id, now):
         return Handled(order_id, repeated=True)
     if order is None or order.vehicle_id != crossing.vehicle_id:
         return Handled()

@@ -16,7 +16,6 @@ from cli.parts.mosquitto import Mosquitto
 from cli.parts.postgres import postgres
 from cli.parts.process import PartFailed, ServerProcess, accepts_tcp, free_port
 from config.migrate import alembic_config
-from config.migrate import alembic_config
 from config.settings import Settings
 from tests.support.waiting import wait_until
 
