@@ -19,6 +19,7 @@ MAX_RADIUS_M = 200_000.0
 MAX_WIDTH_M = 100_000.0
 # Diagonal of the bounding box. Keeps the plane's scale error below 0.5 %; Dakar to Bamako is 1,250 km.
 MAX_EXTENT_M = 2_000_000.0
+_SURELY_SMALL_DEG = MAX_EXTENT_M / MAX_M_PER_DEG
 # A country's border at 100 m is some 10,000 points; more slows every distance and says nothing more.
 MAX_VERTICES = 10_000
 # Degrees of longitude shrink without bound towards the poles, and lon/lat boxes break at the 180th meridian.
@@ -75,6 +76,8 @@ def check_bounds(bounds: Bounds) -> None:
         )
     if east - west > 180:
         raise FenceError("antimeridian", "the shape spans more than 180 degrees of longitude, or crosses 180")
+    if (east - west) + (north - south) < _SURELY_SMALL_DEG:
+        return
     _, _, diagonal_m = GEOD.inv(west, south, east, north)
     if diagonal_m > MAX_EXTENT_M:
         raise FenceError(

@@ -115,6 +115,11 @@ class Device:
             await self._task
         self.outbox.close()
 
+    @property
+    def in_flight(self) -> int:
+        """Messages on their way to the broker, without a PUBACK yet."""
+        return len(self._flying)
+
     async def send(self, fixes: Sequence[Fix], *, backlog: bool = False, sent_us: int | None = None) -> None:
         """Keep numbered fixes and queue one message; waits for room, not for an answer."""
         due_us = time.time_ns() // 1000 if sent_us is None else sent_us

@@ -81,7 +81,7 @@ def accept_bid(session: Session, actor: Actor, order_id: UUID, bid_id: UUID, now
     if award.repeated:
         return order
     winner = award.winner
-    vehicle = repository.vehicle_snapshot(session, winner.vehicle_id, besides=order.id)
+    vehicle = repository.vehicle_snapshot(session, winner.vehicle_id, lock=True, besides=order.id)
     stays = winner.driver_id is not None and repository.drives_for(
         session, winner.driver_id, winner.carrier_id
     )

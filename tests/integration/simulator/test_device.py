@@ -1,5 +1,7 @@
 """Devices against a real mosquitto and a platform that acknowledges, forgets, or is not there."""
 
+import os
+import signal
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,7 @@ from simulator.trouble import parse_trouble, publish_schedule
 from tests.integration.simulator.platform import platform_on
 from tests.support.waiting import wait_until_async
 
+NEVER_BY_TIMEOUT = Habits(ack_timeout_s=3600)
 START_US = 1_760_000_000_000_000
 
 
@@ -79,12 +82,12 @@ async def test_a_cumulative_ack_covers_everything_before(mosquitto: Mosquitto) -
 
 
 async def test_a_killed_broker_loses_no_ping(
-    mosquitto_factory: Callable[..., Mosquitto], tmp_path: Path
+    mosquitto_factory: Callable[..., Mosquitto],
 ) -> None:
     server = mosquitto_factory(persistence=False)
     broker = broker_of(server)
     fixes = some_fixes(200)
-    async with Device(broker, "dev-4", habits=Habits(ack_timeout_s=30)) as device:
+    async with Device(broker, "dev-4", habits=Habits(ack_timeout_s=2)) as device:
         # Nobody subscribes: the broker takes the first half and forgets it when it is killed.
         for fix in fixes[:100]:
             await device.send([fix])
@@ -98,6 +101,42 @@ async def test_a_killed_broker_loses_no_ping(
             assert set(platform.seen["dev-4"]) == set(range(1, 201))
     assert device.counts.connects >= 2
     assert device.counts.resent >= 100
+
+
+@pytest.mark.parametrize("payload", [Payload.NATIVE, Payload.OWNTRACKS])
+async def test_messages_on_the_way_when_the_broker_dies_are_sent_again(
+    mosquitto_factory: Callable[..., Mosquitto], payload: Payload
+) -> None:
+    server = mosquitto_factory(persistence=False)
+    broker = broker_of(server)
+    async with Device(broker, "dev-8", payload=payload, habits=NEVER_BY_TIMEOUT) as device:
+        assert await device.connected(patience_s=10)
+        assert server.process.pid is not None
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for fix in some_fixes(10):
+            await device.send([fix])
+        await wait_until_async(lambda: device.in_flight == 10, what="ten messages without PUBACK")
+        server.kill()
+        server.restart()
+        await wait_until_async(lambda: device.counts.messages == 10, what="ten PUBACKs")
+        if payload is Payload.OWNTRACKS:
+            assert await device.drained(patience_s=10)
+            assert device.counts.acked == 10
+        else:
+            assert len(device.outbox) == 10  # the platform has not spoken
+
+
+async def test_what_a_broker_took_and_forgot_is_sent_again_at_once(
+    mosquitto_factory: Callable[..., Mosquitto],
+) -> None:
+    server = mosquitto_factory(persistence=False)
+    async with Device(broker_of(server), "dev-9", habits=NEVER_BY_TIMEOUT) as device:
+        await device.send(some_fixes(30))
+        await wait_until_async(lambda: device.counts.messages == 1, what="the PUBACK")
+        server.kill()
+        server.restart()
+        await wait_until_async(lambda: device.counts.messages == 2, what="a second PUBACK")
+        assert device.counts.resent == 30
 
 
 async def test_an_outbox_on_disk_survives_the_process(mosquitto: Mosquitto, tmp_path: Path) -> None:

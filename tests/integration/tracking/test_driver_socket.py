@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import socket as sockets
 from collections.abc import Callable, Iterator
 from queue import Queue
 from typing import Any
@@ -18,7 +19,7 @@ from platform_api.actor import Role
 from platform_api.tracking import frames, live_socket
 from tests.integration.tracking import world
 from tests.integration.tracking.viewer import driving, receive, rest, token_of
-from tests.support.api import Person, person
+from tests.support.api import Person, api_client, person
 from tests.support.waiting import wait_until
 
 DEADLINE_S = 10.0
@@ -208,6 +209,24 @@ def test_the_broker_is_away_and_comes_back(
             assert answers[-1]["seq"] == 1
         finally:
             ingest.close()
+
+
+def test_without_a_broker_the_phone_is_told_to_come_again(
+    settings: Settings, settings_for: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "CONNECT_TIMEOUT_S", 0.3)
+    with sockets.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        settings_for(
+            database_url=settings.database_url,
+            redis_url=settings.redis_url,
+            mqtt_port=nobody_listens.getsockname()[1],
+        )
+        with api_client() as api:
+            driver = person(api, Role.DRIVER)
+            world.new_device("phone", user_id=driver.id)
+            with driving(api, token_of(driver)) as socket:
+                assert rest(socket) == ([], 1013, "try_again_later")
 
 
 def _sent(socket: Any, ingest: Ingest) -> bool:

@@ -1,7 +1,7 @@
 """ws/tracking/order/<id>/ over a real server, database and Valkey."""
 
 import socket as sockets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,14 +12,14 @@ from httpx import Client
 
 from config import clock
 from config.redis import live_channel, sync_redis
-from config.settings import get_settings
+from config.settings import Settings, get_settings
 from platform_api.accounts import tokens
 from platform_api.actor import Role
 from platform_api.tracking import live_socket, outbox
 from platform_api.tracking.times import rfc3339
 from tests.integration.tracking import world
 from tests.integration.tracking.viewer import receive, receive_until, rest, token_of, watching
-from tests.support.api import Person, person
+from tests.support.api import Person, api_client, person
 from tests.support.waiting import wait_until
 
 
@@ -326,3 +326,18 @@ def test_an_unreadable_live_message_does_not_end_the_view(api: Client, shipper: 
         sync_redis().publish(channel, msgspec.json.encode({"pings": [broken]}))
         world.announce(truck.vehicle_id, world.live_ping(truck.vehicle_id, datetime.now(UTC), seq=1))
         assert receive(socket)["seq"] == 1
+
+
+def test_without_redis_the_client_is_told_to_come_again(
+    settings: Settings, settings_for: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform_api.tracking.hub.SUBSCRIBE_TIMEOUT_S", 0.3)
+    with sockets.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        settings_for(database_url=settings.database_url, redis_url=f"redis://127.0.0.1:{port}/0")
+        with api_client() as api:
+            shipper = person(api, Role.SHIPPER)
+            order_id = world.new_order(shipper, world.new_truck(api))
+            with watching(api, order_id, token_of(shipper)) as socket:
+                assert rest(socket) == ([], 1013, "try_again_later")

@@ -2,17 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from geofence.cover import MAX_BOXES, reach_boxes
+from geofence.projection import Floats
 from geofence.shapes import Corridor, Shape, signed_distance_m
 
 from .strategies import shapes
 from .test_shapes import ROAD_TO_KIDIRA
 
 
-def held(boxes: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+def held(boxes: Floats, lon: Floats, lat: Floats) -> NDArray[np.bool_]:
     west, south, east, north = boxes.T[:, :, None]
-    return ((west <= lon) & (lon <= east) & (south <= lat) & (lat <= north)).any(axis=0)
+    inside = (west <= lon) & (lon <= east) & (south <= lat) & (lat <= north)
+    return np.asarray(inside.any(axis=0))
 
 
 @settings(deadline=None)
