@@ -84,9 +84,9 @@ def emqx_allows(client_id: str, username: str, action: Action, topic: str) -> bo
     if len(client_id) > max_clientid_len():
         return False
     if topic.startswith("$share/"):
-        # emqx_topic:parse refuses a share without a filter before any rule is asked.
-        _, _, topic = topic.removeprefix("$share/").partition("/")
-        if not topic:
+        # emqx_topic:parse refuses a share without group or filter before any rule is asked.
+        group, _, topic = topic.removeprefix("$share/").partition("/")
+        if not group or not topic:
             return False
     for rule in RULES:
         permission, who, actions, topics = rule if len(rule) == 4 else (rule[0], "all", "all", ["#"])
