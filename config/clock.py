@@ -1,8 +1,26 @@
-"""The only place that reads the wall clock; everything else takes `now`."""
+"""The only place that reads the wall clock; everything else takes `now`.
 
+For demonstrations and load trials the clock can run faster than the wall's
+(`MESS_SIMULATION_ANCHOR`, `_START`, `_SPEED`): all processes given the same three agree on the time.
+"""
+
+import time
 from datetime import UTC, datetime
+
+from config.settings import get_settings
 
 
 def now() -> datetime:
     """Aware UTC."""
-    return datetime.now(UTC)
+    return datetime.fromtimestamp(now_us() / 1e6, UTC)
+
+
+def now_us() -> int:
+    """Microseconds since the Unix epoch."""
+    wall_us = time.time_ns() // 1000
+    settings = get_settings()
+    if settings.simulation_anchor is None or settings.simulation_start is None:
+        return wall_us
+    anchor_us = round(settings.simulation_anchor * 1e6)
+    start_us = round(settings.simulation_start * 1e6)
+    return start_us + round((wall_us - anchor_us) * settings.simulation_speed)

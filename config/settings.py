@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     max_accuracy_m: float = Field(default=500.0, gt=0, description="worse fixes do not move the state")
     phone_takeover_s: int = Field(default=300, ge=1, description="tracker silence before the phone counts")
 
+    # A clock that runs faster than the wall's, for demonstrations: at the wall time `anchor` (epoch
+    # seconds) it shows `start` (epoch seconds) and goes on at `speed`. Refused in production.
+    simulation_anchor: float | None = None
+    simulation_start: float | None = None
+    simulation_speed: float = Field(default=1.0, gt=0, le=100_000)
+
     live_shards: int = Field(default=16, ge=1, le=256)
 
     # Orders
@@ -73,8 +79,10 @@ class Settings(BaseSettings):
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
 
     @model_validator(mode="after")
-    def _refuse_default_secrets(self) -> Self:
+    def _refuse_what_production_must_not_have(self) -> Self:
         if self.environment == "production":
+            if self.simulation_anchor is not None or self.simulation_start is not None:
+                raise ValueError("MESS_SIMULATION_* must not be set when MESS_ENVIRONMENT=production")
             for name in ("jwt_secret", "mqtt_service_password"):
                 value = getattr(self, name).get_secret_value()
                 if value == DEVELOPMENT_SECRET or len(value) < 32:

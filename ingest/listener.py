@@ -19,6 +19,7 @@ import msgspec
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from brokers.topics import ingest_filters
+from config import clock
 from config.logging import get_logger
 from config.settings import Settings
 from ingest.intake import Message
@@ -36,6 +37,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     message: Message
     mid: int | None  # packet identifier; None for QoS 0
     connection: Any
+    arrived_s: float  # time.monotonic()
 
 
 class RefusedByBrokerError(Exception):
@@ -124,8 +126,8 @@ class Listener:
     def _take(self, topic: str | bytes, payload: bytes, mid: int | None, properties: dict[str, Any]) -> None:
         if isinstance(topic, bytes):
             topic = topic.decode("utf-8", "replace")
-        message = Message(topic, bytes(payload), time.time_ns() // 1000)
-        self._pending.append(Delivery(message, mid, self._client._connection))
+        message = Message(topic, bytes(payload), clock.now_us())
+        self._pending.append(Delivery(message, mid, self._client._connection, time.monotonic()))
         self._pending_bytes += len(payload)
         self._arrived.set()
         if self._full():
@@ -142,7 +144,7 @@ class Listener:
                 return []
             self._arrived.clear()
             await self._arrived.wait()
-        waited_s = time.time() - self._pending[0].message.received_us / 1e6
+        waited_s = time.monotonic() - self._pending[0].arrived_s
         left_s = settings.ingest_batch_wait_ms / 1000 - waited_s
         self._filled.clear()
         if left_s > 0 and not self._full() and not self._closing:

@@ -146,8 +146,7 @@ class Worker:
                 self._announcer.tell(result.live, result.crossings)
             self._listener.ack(batch)
             self._metrics.batch_seconds.observe(time.monotonic() - begin)
-            arrived_s = batch[0].message.received_us / 1e6
-            self._metrics.delay_seconds.observe(max(0.0, time.time() - arrived_s))
+            self._metrics.delay_seconds.observe(time.monotonic() - batch[0].arrived_s)
             self._metrics.waiting.set(self._listener.waiting)
 
     def _send_acks(self, acks: Sequence[DeviceAck]) -> None:

@@ -66,6 +66,7 @@ class Habits:
 class Counts:
     pings: int = 0  # different pings handed to the device
     messages: int = 0  # MQTT messages the broker took (PUBACK)
+    published: int = 0  # pings in them, repeats included
     acked: int = 0  # pings acknowledged: by the platform, for OwnTracks by the broker
     resent: int = 0  # pings sent again by the device's own decision
     connects: int = 0

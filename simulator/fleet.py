@@ -34,6 +34,7 @@ class Summary:
     devices: int
     pings: int  # different pings
     messages: int  # MQTT messages the broker took
+    published: int  # pings in them, repeats included
     acked: int
     resent: int
     reconnects: int
@@ -124,6 +125,7 @@ def _total(devices: Sequence[Device], refused: dict[str, str], seconds: float) -
         devices=len(devices),
         pings=sum(c.pings for c in counts),
         messages=sum(c.messages for c in counts),
+        published=sum(c.published for c in counts),
         acked=sum(c.acked for c in counts),
         resent=sum(c.resent for c in counts),
         reconnects=sum(max(c.connects - 1, 0) for c in counts),

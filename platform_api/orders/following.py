@@ -59,11 +59,9 @@ def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handle
     return Handled(order.id, tuple(refresh(session, order, now, crossing)))
 
 
-def sweep_crossings(session: Session, now: datetime, *, after: int = 0) -> Sequence[int]:
+def sweep_crossings(session: Session, *, after: int = 0) -> Sequence[int]:
     """Ids of crossings told long enough ago and not handled, at most SWEEP_LIMIT, from above `after`."""
-    return visits.unhandled_crossings(
-        session, recorded_before=now - SWEEP_AFTER, after=after, limit=SWEEP_LIMIT
-    )
+    return visits.unhandled_crossings(session, age=SWEEP_AFTER, after=after, limit=SWEEP_LIMIT)
 
 
 def refresh(

@@ -1,10 +1,10 @@
 """Queries over orders, bids and history. Every list of orders starts from `scoped`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
@@ -158,12 +158,15 @@ def orders_with_expired_bids(session: Session, now: datetime, limit: int) -> Seq
     return session.scalars(statement.distinct().limit(limit)).all()
 
 
-def silent_orders(session: Session, recorded_before: datetime, limit: int) -> Sequence[UUID]:
-    """DELIVERED since before that moment, as the shipper could know: recorded, not event time."""
+def silent_orders(session: Session, silence: timedelta, limit: int) -> Sequence[UUID]:
+    """DELIVERED for at least so long as the shipper could know: recorded, not event time.
+
+    Counted by the database's own clock, which wrote `recorded_at`.
+    """
     told = exists().where(
         OrderHistory.order_id == Order.id,
         OrderHistory.action == Action.PROOF_OF_DELIVERY,
-        OrderHistory.recorded_at <= recorded_before,
+        OrderHistory.recorded_at <= func.clock_timestamp() - silence,
     )
     statement = select(Order.id).where(Order.status == OrderStatus.DELIVERED, told)
     return session.scalars(statement.limit(limit)).all()

@@ -245,7 +245,7 @@ def complete_silent(session: Session, now: datetime, limit: int = 200) -> int:
     """How many DELIVERED orders were completed because the shipper said nothing for long enough."""
     silence = timedelta(hours=get_settings().auto_complete_hours)
     completed = 0
-    for order_id in repository.silent_orders(session, now - silence, limit):
+    for order_id in repository.silent_orders(session, silence, limit):
         order = repository.lock_order(session, order_id, skip_locked=True)
         if order is not None and order.status == OrderStatus.DELIVERED:
             _complete(session, order, Action.COMPLETED_BY_SILENCE, now, None)

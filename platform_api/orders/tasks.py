@@ -28,7 +28,7 @@ def sweep_crossings() -> int:
     count = after = 0
     while True:
         with transaction() as session:
-            found = following.sweep_crossings(session, clock.now(), after=after)
+            found = following.sweep_crossings(session, after=after)
         for crossing_id in found:
             try:
                 on_crossing(crossing_id)

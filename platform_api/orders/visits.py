@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -34,8 +34,10 @@ SELECT id FROM orders WHERE pickup_geofence_id = :geofence_id OR delivery_geofen
 
 _HANDLED = text("UPDATE crossings SET handled_at = :now WHERE id = :id AND handled_at IS NULL RETURNING id")
 
+# Age by the database's own clock, which wrote recorded_at.
 _UNHANDLED = text("""
-SELECT id FROM crossings WHERE handled_at IS NULL AND recorded_at <= :recorded_before AND id > :after
+SELECT id FROM crossings
+WHERE handled_at IS NULL AND recorded_at <= clock_timestamp() - :age AND id > :after
 ORDER BY id LIMIT :row_limit
 """)
 
@@ -117,10 +119,6 @@ def mark_handled(session: Session, crossing_id: int, now: datetime) -> bool:
     return session.execute(_HANDLED, {"id": crossing_id, "now": now}).one_or_none() is not None
 
 
-def unhandled_crossings(
-    session: Session, *, recorded_before: datetime, after: int, limit: int
-) -> Sequence[int]:
-    """Ids in the order they were told, from the first one above `after`."""
-    return session.scalars(
-        _UNHANDLED, {"recorded_before": recorded_before, "after": after, "row_limit": limit}
-    ).all()
+def unhandled_crossings(session: Session, *, age: timedelta, after: int, limit: int) -> Sequence[int]:
+    """Ids of those at least that old in the order they were told, from the first one above `after`."""
+    return session.scalars(_UNHANDLED, {"age": age, "after": after, "row_limit": limit}).all()
