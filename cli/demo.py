@@ -5,7 +5,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from cli import demo_report
 from cli.demo_story import Story
+from cli.parts import unprivileged
 from cli.parts.process import PartFailed, free_port
 from cli.stack import Stack, running_stack
 
@@ -58,9 +58,9 @@ def _teller(console: Console) -> Callable[[str], None]:
 
 
 def _empty(home: Path) -> None:
-    """What an earlier demo left; the account that ran its PostgreSQL may own some of it."""
-    with suppress(FileNotFoundError):
-        shutil.rmtree(home)
+    """Remove what an earlier demo left."""
+    unprivileged.remove(home / "postgres")
+    shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
 
 

@@ -96,7 +96,7 @@ class Device:
         self._password = password
         self._habits = habits or Habits()
         self._queue: deque[Message] = deque()
-        self._flying = 0
+        self._flying: dict[int, Message] = {}  # on their way to the broker, by identity
         self._patience = 1.0  # multiplies the ack timeout
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -212,26 +212,26 @@ class Device:
                 raise other from None
             assert lost is not None
             raise aiomqtt.MqttError(str(lost.exceptions[0])) from None
+        finally:
+            # Not in the publishing task: one that is cancelled before its first step runs no `finally`.
+            for message in reversed(self._flying.values()):
+                self._queue.appendleft(message)
+                self.counts.resent += len(message.fixes)
+            self._flying.clear()
 
     async def _publish_queue(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
         while True:
-            await self._wait(lambda: bool(self._queue) and self._flying < self._habits.in_flight)
+            await self._wait(lambda: bool(self._queue) and len(self._flying) < self._habits.in_flight)
             message = self._queue.popleft()
-            self._flying += 1
+            self._flying[id(message)] = message
             tasks.create_task(self._publish(client, message))
 
     async def _publish(self, client: aiomqtt.Client, message: Message) -> None:
-        taken = False
-        try:
-            for topic, body in publications(self.uid, self.payload, message):
-                await client.publish(topic, body, qos=1)
-                self.counts.messages += 1
-            taken = True
-        finally:
-            self._flying -= 1
-            if not taken:
-                self._queue.appendleft(message)
-                self.counts.resent += len(message.fixes)
+        for topic, body in publications(self.uid, self.payload, message):
+            await client.publish(topic, body, qos=1)
+            self.counts.messages += 1
+        self.counts.published += len(message.fixes)
+        del self._flying[id(message)]
         seqs = [fix.seq for fix in message.fixes]
         if self.payload.acknowledged:
             self.outbox.mark_sent(seqs, time.monotonic())

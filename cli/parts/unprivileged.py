@@ -51,16 +51,27 @@ def own(who: Identity, path: Path) -> Path:
     A checkout below /root is closed to others; rather than opening it, data then goes to a
     directory named after the wanted path.
     """
+    path = path.resolve()
     path.mkdir(parents=True, exist_ok=True)
     if who.uid is None or who.gid is None:
         return path
     os.chown(path, who.uid, who.gid)
     if can_reach(who, path):
         return path
-    moved = SHARED / hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    moved = _elsewhere(path)
     moved.mkdir(parents=True, exist_ok=True)
     os.chown(moved, who.uid, who.gid)
     return moved
+
+
+def remove(path: Path) -> None:
+    """Delete what `own` made of this path, wherever it put it."""
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(_elsewhere(path.resolve()), ignore_errors=True)
+
+
+def _elsewhere(path: Path) -> Path:
+    return SHARED / hashlib.sha256(str(path).encode()).hexdigest()[:16]
 
 
 def reachable_install(who: Identity, package: Path, libraries: Path, version: str) -> Path:
