@@ -25,11 +25,11 @@ HEAD_START_S = 3 * 3600.0
 
 def demo(
     speed: Annotated[float, typer.Option(min=1, max=1000, help="Simulated seconds per second.")] = 240.0,
-    workers: Annotated[int, typer.Option(min=1, max=4, help="Ingest workers that share the load.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=4, help="Ingest workers that share the load.")] = 1,
     home: Annotated[Path, typer.Option(help="Data and logs; emptied at the start.")] = HOME,
 ) -> None:
     """Start everything, play one delivery over real MQTT faster than real time, and show the evidence."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     say = _teller(console)
     _empty(home)
     overrides = _settings(speed)

@@ -109,7 +109,7 @@ class Story:
             secrets, vehicle_id = self._fleet(carrier, driver)
             order_id = self._order(shipper, carrier, vehicle_id)
             watcher = Watcher(f"ws://{self._base}/ws/tracking/order/{order_id}/?token={shipper.token}")
-            start_us = clock.now_us()
+            start_us = clock.shown_us(self._settings)
             road = Road(self._settings, secrets, start_us, speed, self._progress)
             road.start()
             self._handover(shipper, driver, order_id)
@@ -130,7 +130,7 @@ class Story:
             history,
             [m for m in watcher.messages if m["type"] == "crossing"],
             watcher.counts(),
-            (clock.now_us() - start_us) / 1e6,
+            (clock.shown_us(self._settings) - start_us) / 1e6,
             time.monotonic() - began,
         )
 

@@ -7,7 +7,7 @@ For demonstrations and load trials the clock can run faster than the wall's
 import time
 from datetime import UTC, datetime
 
-from config.settings import get_settings
+from config.settings import Settings, get_settings
 
 
 def now() -> datetime:
@@ -17,8 +17,12 @@ def now() -> datetime:
 
 def now_us() -> int:
     """Microseconds since the Unix epoch."""
+    return shown_us(get_settings())
+
+
+def shown_us(settings: Settings) -> int:
+    """What the clock shows to a process with these settings, in microseconds since the Unix epoch."""
     wall_us = time.time_ns() // 1000
-    settings = get_settings()
     if settings.simulation_anchor is None or settings.simulation_start is None:
         return wall_us
     anchor_us = round(settings.simulation_anchor * 1e6)

@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,8 @@ def read_gpx(path: Path) -> list[Seen]:
 def top_speed_kmh(track: Sequence[Seen]) -> float:
     """Between neighbouring rows; below the platform's limit its jump filter has no part in the result."""
     return max(
-        3.6 * GEOD.inv(a.lon, a.lat, b.lon, b.lat)[2] / (b.seconds - a.seconds)
-        for a, b in zip(track, track[1:], strict=False)
+        3.6 * float(GEOD.inv(a.lon, a.lat, b.lon, b.lat)[2]) / (b.seconds - a.seconds)
+        for a, b in pairwise(track)
     )
 
 
