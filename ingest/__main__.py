@@ -1,5 +1,6 @@
 """`python -m ingest`: one ingest worker, configured by the environment."""
 
+import gc
 import sys
 
 import uvloop
@@ -13,6 +14,10 @@ from ingest.worker import run_worker
 def main() -> int:
     settings = get_settings()
     configure_logging(settings)
+    # A batch makes some hundred thousand small objects and no cycles; the default threshold would
+    # look through all of them over and over (measured: a third of the worker's time).
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 50)
     try:
         uvloop.run(run_worker(settings))
     except RefusedByBrokerError as error:

@@ -45,23 +45,33 @@ _encode_json = msgspec.json.Encoder().encode
 
 def encode(rows: Sequence[Row]) -> bytes:
     """The COPY data of all rows, header and trailer included; columns as `COLUMNS`."""
-    groups: dict[tuple[bool, ...], list[tuple[int, int, tuple[Any, ...]]]] = {}
-    for device_id, received_us, ping in rows:
-        values = msgspec.structs.astuple(ping)
-        mask = tuple([value is None for value in values[_VALUES]])
-        groups.setdefault(mask, []).append((device_id, received_us, values))
+    if not rows:
+        return HEADER + TRAILER
+    devices, received, pings = zip(*rows, strict=True)
+    values = [msgspec.structs.astuple(ping) for ping in pings]
+    columns = list(zip(*values, strict=True))
+    absent = [column.count(None) for column in columns[_VALUES]]
+    if all(count in (0, len(rows)) for count in absent):
+        # Devices of one kind leave out the same columns: nearly always one group.
+        return HEADER + _encode_group(tuple(map(bool, absent)), devices, received, columns) + TRAILER
+    groups: dict[tuple[bool, ...], list[int]] = {}
+    for number, row in enumerate(values):
+        groups.setdefault(tuple([value is None for value in row[_VALUES]]), []).append(number)
     parts = [HEADER]
-    for mask, group in groups.items():
-        parts.append(_encode_group(mask, group))
+    for mask, numbers in groups.items():
+        picked = list(zip(*(values[n] for n in numbers), strict=True))
+        parts.append(
+            _encode_group(mask, [devices[n] for n in numbers], [received[n] for n in numbers], picked)
+        )
     parts.append(TRAILER)
     return b"".join(parts)
 
 
-def _encode_group(mask: tuple[bool, ...], group: list[tuple[int, int, tuple[Any, ...]]]) -> bytes:
+def _encode_group(
+    mask: tuple[bool, ...], devices: Sequence[int], received: Sequence[int], columns: Sequence[Sequence[Any]]
+) -> bytes:
     dtype, template, present = _layout(mask)
-    array: npt.NDArray[Any] = np.full(len(group), template, dtype=dtype)
-    devices, received, values = zip(*group, strict=True)
-    columns = list(zip(*values, strict=True))
+    array: npt.NDArray[Any] = np.full(len(devices), template, dtype=dtype)
     array["device_id"] = devices
     array["time"] = np.array(columns[0], dtype=np.int64) - POSTGRES_EPOCH_US
     array["received_at"] = np.array(received, dtype=np.int64) - POSTGRES_EPOCH_US

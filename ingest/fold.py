@@ -90,13 +90,17 @@ def split_late(
     """
     on_time: list[Candidate] = []
     late_us: int | None = None
+    key, last_us, sorted_already = state.key, state.key[0], True
     for candidate in candidates:
-        if candidate.key > state.key:
+        time_us = candidate.fix.time_us
+        # Times decide nearly always; whole keys are compared when they do not.
+        if time_us > key[0] or candidate.key > key:
             on_time.append(candidate)
+            sorted_already = sorted_already and time_us > last_us
+            last_us = time_us
         elif not _surely_without_effect(state, candidate, limits):
-            time_us = candidate.fix.time_us
             late_us = time_us if late_us is None else min(late_us, time_us)
-    if len(on_time) > 1:
+    if not sorted_already:
         on_time.sort(key=lambda candidate: candidate.key)
     return on_time, late_us
 
@@ -120,7 +124,7 @@ def fold(vehicles: Sequence[VehicleInput], index: FenceIndex, limits: FoldLimits
         state = selected_state
         transitions: list[tuple[int, Transition]] = []
         fences = vehicle.state.fences
-        if used and (fences or any(offset + i in hits for i in range(len(used)))):
+        if used and (fences or (hits and not hits.keys().isdisjoint(range(offset, offset + len(used))))):
             fences, transitions = _walk(vehicle, used, offset, hits, index)
             state = msgspec.structs.replace(selected_state, fences=fences)
         offset += len(used)
@@ -132,21 +136,22 @@ def _select(
     state: VehicleState, candidates: Sequence[Candidate], limits: FoldLimits
 ) -> tuple[VehicleState, list[Fix]]:
     """Arbitration, accuracy and jumps: the state without fences, and the fixes that count."""
-    key, last = state.key, state.last
+    last, seen = state.last, None
     since, tracker_last = state.tracker_since_us, state.tracker_last_us
     suspect, suspects = state.suspect, state.suspects
+    max_speed_kmh, max_accuracy_m, takeover_us = msgspec.structs.astuple(limits)
     used: list[Fix] = []
     for candidate in candidates:
         fix = candidate.fix
         time_us = fix.time_us
-        if fix.accuracy_m is not None and fix.accuracy_m > limits.max_accuracy_m:
+        if fix.accuracy_m is not None and fix.accuracy_m > max_accuracy_m:
             continue
-        silent = tracker_last is None or time_us - tracker_last > limits.takeover_us
+        silent = tracker_last is None or time_us - tracker_last > takeover_us
         if candidate.priority != TRACKER and not silent:
             continue
-        key = candidate.key
-        if last is not None and is_jump(last, fix, limits.max_speed_kmh):
-            agrees = suspect is not None and not is_jump(suspect, fix, limits.max_speed_kmh)
+        seen = candidate
+        if last is not None and is_jump(last, fix, max_speed_kmh):
+            agrees = suspect is not None and not is_jump(suspect, fix, max_speed_kmh)
             suspect, suspects = fix, suspects + 1 if agrees else 1
             if suspects < AGREEING_SUSPECTS:
                 continue
@@ -156,6 +161,7 @@ def _select(
             since = time_us if silent else since
             tracker_last = time_us
         used.append(fix)
+    key = state.key if seen is None else seen.key
     return VehicleState(key, last, since, tracker_last, suspect, suspects, state.fences), used
 
 
@@ -168,9 +174,11 @@ def way_m(a: Fix, b: Fix) -> float:
 
 def is_jump(a: Fix, b: Fix, max_speed_kmh: float) -> bool:
     """Whether getting from `a` to `b` in their time apart needs more than the speed limit."""
-    seconds = (b.time_us - a.time_us) / 1e6
-    allowed_m = _JUMP_SLACK_M + (a.accuracy_m or 0.0) + (b.accuracy_m or 0.0)
-    return way_m(a, b) > allowed_m + max_speed_kmh / 3.6 * seconds
+    possible_m = _JUMP_SLACK_M + max_speed_kmh / 3.6 * ((b.time_us - a.time_us) / 1e6)
+    # A degree of longitude is nowhere longer than one of latitude: most fixes need no more than this.
+    if (abs(b.lat - a.lat) + abs(b.lon - a.lon)) * _DEGREE_M <= possible_m:
+        return False
+    return way_m(a, b) > possible_m + (a.accuracy_m or 0.0) + (b.accuracy_m or 0.0)
 
 
 def _hits_by_point(
@@ -179,28 +187,26 @@ def _hits_by_point(
     """One fence query for all fixes: point -> [(fence position, distance, pass in, pass out)]."""
     if not index.fences:
         return {}
-    rows: list[tuple[float, float, float, float]] = []
+    flat: list[float] = []
     vehicle_ids: list[int] = []
     carriers: list[int] = []
     for vehicle, (_, used) in zip(vehicles, selected, strict=True):
         previous = vehicle.state.last
+        lon, lat = (math.nan, math.nan) if previous is None else (previous.lon, previous.lat)
         for fix in used:
-            if previous is None:
-                rows.append((fix.lon, fix.lat, math.nan, math.nan))
-            else:
-                rows.append((fix.lon, fix.lat, previous.lon, previous.lat))
-            vehicle_ids.append(vehicle.vehicle_id)
-            carriers.append(vehicle.carrier)
-            previous = fix
-    if not rows:
+            flat += (fix.lon, fix.lat, lon, lat)
+            lon, lat = fix.lon, fix.lat
+        vehicle_ids += [vehicle.vehicle_id] * len(used)
+        carriers += [vehicle.carrier] * len(used)
+    if not vehicle_ids:
         return {}
-    columns = np.array(rows, dtype=np.float64)
-    lon, lat, previous_lon, previous_lat = np.ascontiguousarray(columns.T)
+    columns = np.array(flat, dtype=np.float64).reshape(-1, 4)
+    lons, lats, previous_lons, previous_lats = np.ascontiguousarray(columns.T)
     found: Hits = index.hits(
-        lon,
-        lat,
-        previous_lon,
-        previous_lat,
+        lons,
+        lats,
+        previous_lons,
+        previous_lats,
         np.array(vehicle_ids, dtype=np.int64),
         np.array(carriers, dtype=np.int64),
     )

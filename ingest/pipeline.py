@@ -143,7 +143,7 @@ class Pipeline:
     def _fold_rows(
         self, fleet: Fleet, stored: store.StoredRows, folded: dict[int, _Cached]
     ) -> tuple[int, list[LivePing], list[Crossing]]:
-        candidates, pings = _by_vehicle(fleet, stored.new)
+        candidates = _by_vehicle(fleet, stored.new)
         dirty = _replaced_from(fleet, stored.replaced)
         if not candidates:
             store.mark_dirty(self._connection, dirty)
@@ -171,8 +171,9 @@ class Pipeline:
                 if o.transitions
             ],
         )
-        self._save(outputs, locked, pings, folded)
-        return late, _live(outputs, pings), crossings
+        newest = _newest(outputs, stored.new)
+        self._save(outputs, locked, newest, folded)
+        return late, _live(fleet, outputs, newest), crossings
 
     def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, list[Candidate]]]:
         """Each locked vehicle's state; and for those read anew, the stored pings that follow it."""
@@ -196,7 +197,7 @@ class Pipeline:
         self,
         outputs: Sequence[VehicleOutput],
         locked: dict[int, int],
-        pings: dict[tuple[int, int], LivePing],
+        newest: dict[tuple[int, int], Ping],
         folded: dict[int, _Cached],
     ) -> None:
         now = time.monotonic()
@@ -208,7 +209,7 @@ class Pipeline:
             if output.transitions or now - checkpoint_at >= self._settings.checkpoint_s:
                 checkpoint_at = now
                 checkpoints.append(
-                    Checkpoint(output.vehicle_id, output.state, _position(output.state.last, pings))
+                    Checkpoint(output.vehicle_id, output.state, _position(output.state.last, newest))
                 )
             if output.used and output.state.key[0] - snapshot_us >= self._settings.snapshot_us:
                 snapshot_us = output.state.key[0]
@@ -234,21 +235,23 @@ class Pipeline:
         return [DeviceAck(fleet.by_id[s.device_id].uid, up_to.get(s.device_id), s.handled) for s in seqs]
 
 
-def _by_vehicle(
-    fleet: Fleet, rows: Sequence[Row]
-) -> tuple[dict[int, list[Candidate]], dict[tuple[int, int], LivePing]]:
-    """Stored rows as fold candidates of their vehicles; and each row again by (device, time)."""
+def _by_vehicle(fleet: Fleet, rows: Sequence[Row]) -> dict[int, list[Candidate]]:
+    """Stored rows as fold candidates of their vehicles; those of devices on no vehicle are left out."""
     candidates: dict[int, list[Candidate]] = {}
-    pings: dict[tuple[int, int], LivePing] = {}
+    by_id = fleet.by_id
     for device_id, _, ping in rows:
-        device = fleet.by_id[device_id]
+        device = by_id[device_id]
         vehicle_id = device.vehicle_at(ping.time_us)
         if vehicle_id is None:
             continue
         fix = Fix(ping.time_us, ping.lon, ping.lat, ping.accuracy_m, device_id)
-        candidates.setdefault(vehicle_id, []).append(Candidate(fix, device.priority))
-        pings[(device_id, ping.time_us)] = LivePing(vehicle_id, device_id, device.priority, ping)
-    return candidates, pings
+        candidate = Candidate(fix, device.priority)
+        mine = candidates.get(vehicle_id)
+        if mine is None:
+            candidates[vehicle_id] = [candidate]
+        else:
+            mine.append(candidate)
+    return candidates
 
 
 def _replaced_from(fleet: Fleet, rows: Sequence[Row]) -> dict[int, int]:
@@ -261,22 +264,31 @@ def _replaced_from(fleet: Fleet, rows: Sequence[Row]) -> dict[int, int]:
     return dirty
 
 
-def _position(last: Fix | None, pings: dict[tuple[int, int], LivePing]) -> Position | None:
+def _newest(outputs: Sequence[VehicleOutput], rows: Sequence[Row]) -> dict[tuple[int, int], Ping]:
+    """The pings of this batch that ended up as a vehicle's last used position, by (device, time)."""
+    wanted = {(o.used[-1].device_id, o.used[-1].time_us) for o in outputs if o.used}
+    return {
+        (device_id, ping.time_us): ping for device_id, _, ping in rows if (device_id, ping.time_us) in wanted
+    }
+
+
+def _position(last: Fix | None, newest: dict[tuple[int, int], Ping]) -> Position | None:
     if last is None:
         return None
-    seen = pings.get((last.device_id, last.time_us))
-    if seen is None:
-        return Position(last, None, None)
-    return Position(last, seen.ping.speed_kmh, seen.ping.heading_deg)
+    ping = newest.get((last.device_id, last.time_us))
+    return Position(last, None, None) if ping is None else Position(last, ping.speed_kmh, ping.heading_deg)
 
 
-def _live(outputs: Sequence[VehicleOutput], pings: dict[tuple[int, int], LivePing]) -> list[LivePing]:
+def _live(
+    fleet: Fleet, outputs: Sequence[VehicleOutput], newest: dict[tuple[int, int], Ping]
+) -> list[LivePing]:
     """The newest position of each vehicle that moved on in this batch."""
-    newest = []
+    live = []
     for output in outputs:
         if output.used:
             last = output.used[-1]
-            seen = pings.get((last.device_id, last.time_us))
-            if seen is not None:
-                newest.append(seen)
-    return newest
+            ping = newest.get((last.device_id, last.time_us))
+            if ping is not None:
+                priority = fleet.by_id[last.device_id].priority
+                live.append(LivePing(output.vehicle_id, last.device_id, priority, ping))
+    return live

@@ -28,7 +28,7 @@ def test_every_setting_is_named_and_nothing_else(example: dict[str, str]) -> Non
 def test_the_values_are_the_defaults(example: dict[str, str]) -> None:
     for name, field in Settings.model_fields.items():
         default = field.default
-        expected = "" if isinstance(default, SecretStr) else str(default)
+        expected = "" if default is None or isinstance(default, SecretStr) else str(default)
         if isinstance(default, bool):
             expected = expected.lower()
         assert example[f"MESS_{name.upper()}"] == expected, name

@@ -3,6 +3,7 @@
 `MESS_TRACKS` names the folder with the recordings.
 """
 
+import itertools
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ RULES = Rules(exit_margin_m=50, exit_confirmations=2, exit_dwell_s=120, pass_gap
 # Two ways to reckon the moment of a pass between two fixes, in planes around different middles.
 PASS_TOLERANCE_S = 0.2
 REPLAY_S = 90.0
+_numbers = itertools.count(1)
 
 Feature = dict[str, Any]
 Tracks = dict[str, list[Seen]]
@@ -138,10 +140,9 @@ def replayer(
     broker: Mosquitto,
     one_worker: WorkerProcess,
     recordings: dict[str, Tracks],
-    request: pytest.FixtureRequest,
 ) -> Replay:
     """`replayer(file, options)`: a new fleet sends the file; returns when all of it is stored and folded."""
-    prefix = f"r{abs(hash(request.node.name)) % 10**9}-"
+    prefix = f"replay{next(_numbers)}-"
 
     def run(file: str, options: tuple[str, ...]) -> Played:
         vehicles = {}
