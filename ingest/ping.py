@@ -1,6 +1,7 @@
 """The normal form of a ping: what every codec makes and everything after it trusts."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -81,9 +82,15 @@ REASONS = {
 
 def rfc3339(time_us: int) -> str:
     """UTC with as many fractional digits as needed, e.g. 2026-01-26T15:57:02Z."""
-    text = datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = _to_the_second(time_us // 1_000_000)
     fraction = time_us % 1_000_000
     return f"{text}.{fraction:06d}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+# Live pings of a fleet share their seconds, and strftime is slow.
+@lru_cache(maxsize=4096)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def normal_form(ping: Ping) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class Pipeline:
         return late, _live(fleet, outputs, newest), crossings
 
     def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, list[Candidate]]]:
-        """Each locked vehicle's state; and for those read anew, the stored pings that follow it."""
+        """Each locked vehicle's state; and where others stored pings since it was saved, those pings."""
         states: dict[int, VehicleState] = {}
         stale: list[int] = []
         for vehicle_id, version in locked.items():
@@ -187,11 +187,14 @@ class Pipeline:
                 stale.append(vehicle_id)
         if not stale:
             return states, {}
-        loaded = store.load_states(self._connection, stale)
-        after: dict[int, int | None] = {v: s.key[0] if s.last else None for v, s in loaded.items()}
-        for vehicle_id in stale:
+        after: dict[int, int | None] = {}
+        for vehicle_id, (state, version) in store.load_states(self._connection, stale).items():
+            states[vehicle_id] = state
             self._cache.pop(vehicle_id, None)
-        return states | loaded, store.pings_after(self._connection, after)
+            # A checkpoint of the version before ours misses nothing; after an older one pings follow.
+            if version != locked[vehicle_id] - 1:
+                after[vehicle_id] = state.key[0] if state.last else None
+        return states, store.pings_after(self._connection, after) if after else {}
 
     def _save(
         self,

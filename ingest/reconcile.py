@@ -13,7 +13,7 @@ from ingest.diff import diff, in_scope, visits_of
 from ingest.fleet import Fleet, load_fences, load_fleet, versions
 from ingest.fold import Candidate, FoldLimits, VehicleInput, VehicleState, decode_state, fold
 from ingest.store import Checkpoint, Position
-from ingest.times import from_us, to_us
+from ingest.times import from_us
 from ingest.visit_store import Crossing
 
 _CHUNK_PINGS = 20_000
@@ -67,8 +67,7 @@ class Reconciler:
         self, vehicle_id: int, from_time: datetime | None, fleet: Fleet, fences: FenceIndex
     ) -> Reconciled:
         connection = self._connection
-        if from_time is not None and _too_old(connection, vehicle_id, from_time, self._settings.lateness):
-            return Reconciled(vehicle_id, 0, [])
+        from_time = _within_horizon(connection, vehicle_id, from_time, self._settings.lateness)
         snapshot = _snapshot_before(connection, vehicle_id, from_time)
         connection.execute(
             "DELETE FROM vehicle_snapshots WHERE vehicle_id = %s AND (%s::timestamptz IS NULL OR time >= %s)",
@@ -89,7 +88,6 @@ class Reconciler:
         position = _position_of(connection, state)
         store.save_checkpoints(connection, [Checkpoint(vehicle_id, state, position)])
         store.save_snapshots(connection, snapshots)
-        _drop_old_snapshots(connection, vehicle_id, state, self._settings.lateness)
         return Reconciled(vehicle_id, len(candidates), crossings)
 
     def _fold_all(
@@ -148,14 +146,26 @@ def _take_marks(connection: psycopg.Connection, vehicle_id: int) -> datetime | N
     return None if None in times or not times else min(times)
 
 
-def _too_old(
-    connection: psycopg.Connection, vehicle_id: int, from_time: datetime, lateness: timedelta
-) -> bool:
-    """Snapshots of that time are gone and, by retention, pings may be: the visits of then stay as told."""
+def _within_horizon(
+    connection: psycopg.Connection, vehicle_id: int, from_time: datetime | None, lateness: timedelta
+) -> datetime | None:
+    """From when to refold: not before the horizon, where visits stay as told, once there is a snapshot there.
+
+    Before it snapshots are gone and, by retention, pings may be.
+    """
     row = connection.execute(
         "SELECT state_time FROM vehicle_states WHERE vehicle_id = %s", [vehicle_id]
     ).fetchone()
-    return bool(row and row[0] and from_time < row[0] - lateness)
+    if row is None or row[0] is None:
+        return from_time
+    horizon: datetime = row[0] - lateness
+    if from_time is not None and from_time >= horizon:
+        return from_time
+    beyond = connection.execute(
+        "SELECT EXISTS (SELECT FROM vehicle_snapshots WHERE vehicle_id = %s AND time < %s)",
+        [vehicle_id, horizon],
+    ).fetchone()
+    return horizon if beyond is not None and beyond[0] else from_time
 
 
 def _snapshot_before(
@@ -170,14 +180,15 @@ def _snapshot_before(
     return None if row is None else decode_state(row[0])
 
 
-def _drop_old_snapshots(
-    connection: psycopg.Connection, vehicle_id: int, state: VehicleState, lateness: timedelta
-) -> None:
-    if state.last is not None:
-        connection.execute(
-            "DELETE FROM vehicle_snapshots WHERE vehicle_id = %s AND time < %s",
-            [vehicle_id, from_us(state.last.time_us) - lateness],
-        )
+def drop_old_snapshots(connection: psycopg.Connection, lateness: timedelta) -> int:
+    """Retention of safe points; of those beyond the horizon the newest stays, as the start of a full refold."""
+    return connection.execute(
+        "DELETE FROM vehicle_snapshots AS s USING vehicle_states AS v"
+        " WHERE v.vehicle_id = s.vehicle_id AND s.time < ("
+        "SELECT max(b.time) FROM vehicle_snapshots AS b"
+        " WHERE b.vehicle_id = s.vehicle_id AND b.time < v.state_time - %s)",
+        [lateness],
+    ).rowcount
 
 
 def _position_of(connection: psycopg.Connection, state: VehicleState) -> Position | None:
@@ -188,9 +199,3 @@ def _position_of(connection: psycopg.Connection, state: VehicleState) -> Positio
         [state.last.device_id, from_us(state.last.time_us)],
     ).fetchone()
     return Position(state.last, *row) if row else None
-
-
-def oldest_mark_us(connection: psycopg.Connection) -> int | None:
-    """When the oldest waiting mark was made, for the lag metric; None when none waits."""
-    row = connection.execute("SELECT min(marked_at) FROM dirty_vehicles").fetchone()
-    return None if row is None or row[0] is None else to_us(row[0])

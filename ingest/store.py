@@ -116,12 +116,15 @@ def lock_vehicles(connection: psycopg.Connection, vehicle_ids: Iterable[int]) ->
     return dict(connection.execute(_LOCK_VEHICLES, [list(vehicle_ids)]).fetchall())
 
 
-def load_states(connection: psycopg.Connection, vehicle_ids: Sequence[int]) -> dict[int, VehicleState]:
-    """Checkpoints; a vehicle without one starts from nothing."""
+def load_states(
+    connection: psycopg.Connection, vehicle_ids: Sequence[int]
+) -> dict[int, tuple[VehicleState, int]]:
+    """Checkpoints with the version they were made at; a vehicle without one starts from nothing."""
     return {
-        vehicle_id: VehicleState() if state is None else decode_state(state)
-        for vehicle_id, state in connection.execute(
-            "SELECT vehicle_id, state FROM vehicle_states WHERE vehicle_id = ANY (%s)", [list(vehicle_ids)]
+        vehicle_id: (VehicleState() if state is None else decode_state(state), version)
+        for vehicle_id, state, version in connection.execute(
+            "SELECT vehicle_id, state, state_version FROM vehicle_states WHERE vehicle_id = ANY (%s)",
+            [list(vehicle_ids)],
         )
     }
 
@@ -158,7 +161,7 @@ def save_checkpoints(connection: psycopg.Connection, checkpoints: Sequence[Check
     ]
     connection.execute(
         """
-        UPDATE vehicle_states AS s SET state = c.state, state_time = c.state_time,
+        UPDATE vehicle_states AS s SET state = c.state, state_time = c.state_time, state_version = s.version,
             time = COALESCE(c.time, s.time), lat = COALESCE(c.lat, s.lat), lon = COALESCE(c.lon, s.lon),
             speed_kmh = CASE WHEN c.time IS NULL THEN s.speed_kmh ELSE c.speed_kmh END,
             heading_deg = CASE WHEN c.time IS NULL THEN s.heading_deg ELSE c.heading_deg END,

@@ -24,7 +24,7 @@ from ingest.intake import IntakeLimits, Message
 from ingest.listener import Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
-from ingest.reconcile import Reconciled, Reconciler, ReconcileSettings
+from ingest.reconcile import Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.times import to_us
 
 log = get_logger(__name__)
@@ -212,11 +212,14 @@ class Worker:
         return self._reconciler[1].run_once()
 
     async def _retain(self) -> None:
-        """Keep `rejected_pings` bounded, a piece at a time so that nothing waits for it."""
+        """Keep refused pings and safe points bounded, a piece at a time so that nothing waits for it."""
+        lateness = timedelta(days=self._settings.lateness_days)
         while True:
             try:
-                if await self._refolds.run(self._drop_old_rejected) < _RETENTION_ROWS:
-                    await asyncio.sleep(_RETENTION_EVERY_S)
+                while await self._refolds.run(self._drop_old_rejected) == _RETENTION_ROWS:
+                    pass
+                await self._refolds.run(lambda connection: drop_old_snapshots(connection, lateness))
+                await asyncio.sleep(_RETENTION_EVERY_S)
             except psycopg.Error as error:
                 log.warning("retention put off", error=str(error).strip())
                 await asyncio.sleep(_RETRY_MOST_S)

@@ -148,6 +148,8 @@ CREATE TABLE vehicle_states (
     -- checkpoint: msgpack of ingest.fold.VehicleState, and the key of the last ping in it
     state           bytea,
     state_time      timestamptz,
+    -- the version that the checkpoint was made at: no later one = it holds every stored ping
+    state_version   bigint NOT NULL DEFAULT 0,
     -- last used position, for maps and "available drivers"
     time            timestamptz,
     lat             double precision,

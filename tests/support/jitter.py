@@ -112,7 +112,7 @@ def parked(east_m: float, wait_s: float) -> Drive:
     return Drive(((0.0, east_m), (wait_s, east_m)))
 
 
-def passing(speed_kmh: float, *, reach_m: float = 3000.0) -> Drive:
+def passing(speed_kmh: float, *, reach_m: float = 9000.0) -> Drive:
     """Straight through the middle without a stop."""
     return Drive(((0.0, reach_m), (2 * reach_m / speed_kmh * 3.6, -reach_m)))
 
