@@ -63,6 +63,7 @@ class Rig:
             "MESS_MQTT_HOST": self.broker.host,
             "MESS_MQTT_PORT": str(self.broker.port),
             "MESS_LOG_LEVEL": "INFO",
+            "MESS_INGEST_METRICS_PORT": os.environ.get("MESS_INGEST_METRICS_PORT", "0"),
         }
         process = ServerProcess(name, command, log=self.home / f"{name}.log", env=env, cwd=ROOT)
         process.start(lambda: ready in process.output())

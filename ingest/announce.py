@@ -18,7 +18,9 @@ from ingest.visit_store import Crossing
 
 log = get_logger(__name__)
 
-ON_CROSSING = "orders.on_crossing"
+ON_CROSSINGS = "orders.on_crossings"
+# So that one task stays short and a fleet's crossings spread over the task workers.
+_CROSSINGS_PER_TASK = 50
 _MAX_WAITING = 200
 _encode = msgspec.json.Encoder().encode
 
@@ -107,6 +109,6 @@ class Announcer:
 
 
 def _queue_all(crossing_ids: list[int]) -> None:
-    for crossing_id in crossing_ids:
-        if not queue(ON_CROSSING, crossing_id=crossing_id):
+    for start in range(0, len(crossing_ids), _CROSSINGS_PER_TASK):
+        if not queue(ON_CROSSINGS, crossing_ids=crossing_ids[start : start + _CROSSINGS_PER_TASK]):
             return

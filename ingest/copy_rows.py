@@ -71,14 +71,16 @@ def _encode_group(
     mask: tuple[bool, ...], devices: Sequence[int], received: Sequence[int], columns: Sequence[Sequence[Any]]
 ) -> bytes:
     dtype, template, present = _layout(mask)
-    array: npt.NDArray[Any] = np.full(len(devices), template, dtype=dtype)
-    array["device_id"] = devices
-    array["time"] = np.array(columns[0], dtype=np.int64) - POSTGRES_EPOCH_US
-    array["received_at"] = np.array(received, dtype=np.int64) - POSTGRES_EPOCH_US
-    array["lat"] = columns[1]
-    array["lon"] = columns[2]
-    for name, number in present:
-        array[name] = columns[3 + number]
+    rows = len(devices)
+    array: npt.NDArray[Any] = np.full(rows, template, dtype=dtype)
+    array["device_id"] = np.fromiter(devices, np.int64, rows)
+    array["time"] = np.fromiter(columns[0], np.int64, rows) - POSTGRES_EPOCH_US
+    array["received_at"] = np.fromiter(received, np.int64, rows) - POSTGRES_EPOCH_US
+    array["lat"] = np.fromiter(columns[1], np.float64, rows)
+    array["lon"] = np.fromiter(columns[2], np.float64, rows)
+    for name, number, kind in present:
+        # Twice as fast as assigning the tuple, which numpy looks through for its type first.
+        array[name] = np.fromiter(columns[3 + number], kind, rows)
     alarms, attributes = columns[-2], columns[-1]
     if not any(alarms) and not any(attributes):
         return array.tobytes()
@@ -105,7 +107,9 @@ def extra_json(alarms: Sequence[str], attributes: dict[str, Any] | None) -> byte
 
 
 @lru_cache(maxsize=256)
-def _layout(mask: tuple[bool, ...]) -> tuple[np.dtype[Any], npt.NDArray[Any], list[tuple[str, int]]]:
+def _layout(
+    mask: tuple[bool, ...],
+) -> tuple[np.dtype[Any], npt.NDArray[Any], list[tuple[str, int, np.dtype[Any]]]]:
     """Row layout of a group: dtype, a template row with all lengths set, and its present columns."""
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     lengths: dict[str, int] = {}
@@ -125,6 +129,8 @@ def _layout(mask: tuple[bool, ...]) -> tuple[np.dtype[Any], npt.NDArray[Any], li
     for name, length in lengths.items():
         template[name] = length
     present = [
-        (name, i) for i, ((name, _), absent) in enumerate(zip(_NULLABLE, mask, strict=True)) if not absent
+        (name, number, np.dtype(kind).newbyteorder("="))
+        for number, ((name, kind), absent) in enumerate(zip(_NULLABLE, mask, strict=True))
+        if not absent
     ]
     return dtype, template, present

@@ -200,7 +200,7 @@ def _hits_by_point(
         carriers += [vehicle.carrier] * len(used)
     if not vehicle_ids:
         return {}
-    columns = np.array(flat, dtype=np.float64).reshape(-1, 4)
+    columns = np.fromiter(flat, np.float64, len(flat)).reshape(-1, 4)
     lons, lats, previous_lons, previous_lats = np.ascontiguousarray(columns.T)
     found: Hits = index.hits(
         lons,

@@ -1,8 +1,8 @@
 """The MQTT side of a worker: what the broker delivers, in batches, and acks that wait for the commit.
 
-gmqtt acks when a message's handler returns, which costs a task a message. Here the handler of
-QoS 1 messages is replaced on the instance, so that a delivery is one list append and a whole batch
-is acked by one write. That reaches for private names: gmqtt is pinned and
+gmqtt acks when a message's handler returns, which costs a task a message. Here its handler of
+PUBLISH packets is replaced on the instance: a delivery is one list append, and a whole batch is
+acked by one write. That reaches for private names: gmqtt is pinned and
 `tests/integration/ingest/test_listener.py` holds it to them.
 """
 
@@ -29,6 +29,7 @@ log = get_logger(__name__)
 _PUBACK = struct.Struct("!BBH")
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
 _REFUSED = 128
+_PUBLISH, _QOS_BITS, _QOS_1 = 0x30, 0x06, 0x02  # MQTT 5, 3.3.1
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +55,7 @@ class Listener:
         self._arrived = asyncio.Event()
         self._filled = asyncio.Event()
         self._closing = False
+        self._paused: Any = None  # the connection that is not being read for now
         self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._version = MQTTv50 if settings.mqtt_protocol == "5" else MQTTv311
         self._client = self._new_client()
@@ -75,6 +77,8 @@ class Listener:
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_unacked_message
+        self._slow_publish = client._package_handler._handle_publish_packet
+        client._package_handler._handler_cache[_PUBLISH] = self._on_publish
         client._package_handler._handle_qos_1_publish_packet = self._on_qos1
         return client
 
@@ -114,24 +118,53 @@ class Listener:
         if not self._closing:
             log.warning("lost the broker; reconnecting")
 
+    def _on_publish(self, command: int, packet: bytes) -> None:
+        """The common PUBLISH read directly: QoS 1 without properties. All else takes gmqtt's way."""
+        at = 2 + (packet[0] << 8 | packet[1])
+        v5 = self._version == MQTTv50
+        if command & _QOS_BITS != _QOS_1 or (v5 and packet[at + 2] != 0):
+            self._slow_publish(command, packet)
+            return
+        mid = packet[at] << 8 | packet[at + 1]
+        try:
+            topic = packet[2:at].decode()
+        except UnicodeDecodeError:
+            topic = packet[2:at].decode("utf-8", "replace")
+        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid)
+
     def _on_qos1(self, mid: int, payload: bytes, topic: str | bytes, properties: dict[str, Any]) -> None:
-        self._take(topic, payload, mid, properties)
+        self._take(topic, payload, mid)
 
     def _on_unacked_message(
         self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
     ) -> int:
-        self._take(topic, payload, None, properties)
+        self._take(topic, payload, None)
         return 0
 
-    def _take(self, topic: str | bytes, payload: bytes, mid: int | None, properties: dict[str, Any]) -> None:
+    def _take(self, topic: str | bytes, payload: bytes, mid: int | None) -> None:
         if isinstance(topic, bytes):
             topic = topic.decode("utf-8", "replace")
-        message = Message(topic, bytes(payload), clock.now_us())
-        self._pending.append(Delivery(message, mid, self._client._connection, time.monotonic()))
+        connection = self._client._connection
+        message = Message(topic, payload, clock.now_us())
+        self._pending.append(Delivery(message, mid, connection, time.monotonic()))
         self._pending_bytes += len(payload)
-        self._arrived.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
         if self._full():
             self._filled.set()
+            self._pause(connection)
+
+    def _pause(self, connection: Any) -> None:
+        """Stop reading while enough waits: not every broker keeps to the Receive Maximum."""
+        if not self._paused and len(self._pending) >= 2 * self._settings.ingest_receive_maximum:
+            self._paused = connection
+            connection._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and len(self._pending) <= self._settings.ingest_receive_maximum:
+            connection, self._paused = self._paused, None
+            if not connection.is_closing():
+                connection._transport.resume_reading()
 
     async def next_batch(self) -> list[Delivery]:
         """Wait for messages; a batch closes when it is full or its first message has waited long enough.
@@ -165,6 +198,7 @@ class Listener:
             size += len(delivery.message.payload)
             batch.append(delivery)
         self._pending_bytes -= size
+        self._resume()
         return batch
 
     def ack(self, batch: Sequence[Delivery]) -> None:

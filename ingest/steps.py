@@ -7,13 +7,13 @@ pings stored, and other visits.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from ingest.ping import Ping, Rejected, rfc3339
 
 
-@dataclass(frozen=True, slots=True)
-class StepContext:
+class StepContext(msgspec.Struct, frozen=True):
     """The server's side of the checks; microseconds since the epoch, UTC."""
 
     received_us: int

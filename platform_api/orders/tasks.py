@@ -22,6 +22,16 @@ def on_crossing(crossing_id: int) -> None:
         )
 
 
+@celery_app.task(name="orders.on_crossings")
+def on_crossings(crossing_ids: list[int]) -> None:
+    """The crossings of one ingest batch, each in its own transaction; one that fails is left to the sweep."""
+    for crossing_id in crossing_ids:
+        try:
+            on_crossing(crossing_id)
+        except Exception:
+            log.exception("crossing not handled", crossing_id=crossing_id)
+
+
 @celery_app.task(name="orders.sweep_crossings")
 def sweep_crossings() -> int:
     """Handle crossings whose task was lost; how many. One that fails does not stop the others."""

@@ -28,7 +28,7 @@ EXTREME: dict[str, tuple[Any, Any]] = {
     "altitude_m": (-3.4028234663852886e38, 1.401298464324817e-45),
     "accuracy_m": (5e-324, 1.7976931348623157e308),
     "satellites": (-32768, 32767),
-    "hdop": (0.0, 1e30),
+    "hdop": (0.0, 1.0000000150474662e30),
     "ignition": (False, True),
     "battery_pct": (0.0, 100.0),
     "fuel_pct": (0.0, 100.0),
