@@ -56,7 +56,8 @@ class Person:
         self.token: str = login["access"]
 
     def post(self, path: str, body: Json | None = None) -> Json:
-        return _checked(self._api.post(path, json=body or {}, headers=self._headers))
+        answer: Json = _checked(self._api.post(path, json=body or {}, headers=self._headers))
+        return answer
 
     def get(self, path: str) -> Any:
         return _checked(self._api.get(path, headers=self._headers))
@@ -187,7 +188,8 @@ class Story:
             order: Json = shipper.get(f"/api/v1/orders/{order_id}/")
             return order if order[moment] else None
 
-        return self._wait(seen, what)
+        order: Json = self._wait(seen, what)
+        return order
 
     def _wait(self, condition: Callable[[], Any], what: str) -> Any:
         deadline = time.monotonic() + STEP_DEADLINE_S

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,8 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     def shown(text: str) -> None:
         with capsys.disabled():
-            print(f"\n    {text}", end="")
+            sys.stdout.write(f"\n    {text}")
+            sys.stdout.flush()
 
     return shown
 

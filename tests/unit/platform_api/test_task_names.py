@@ -46,7 +46,7 @@ def test_every_queued_and_scheduled_name_is_a_task() -> None:
     for module in TASK_MODULES:
         import_module(module)
     names = queued_names()
-    assert "orders.on_crossing" in names
+    assert "orders.on_crossings" in names
     names |= {entry["task"]: "beat" for entry in celery_app.conf.beat_schedule.values()}
     missing = {name: where for name, where in names.items() if name not in celery_app.tasks}
     assert not missing
