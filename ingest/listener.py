@@ -152,7 +152,7 @@ class Listener:
             self._arrived.set()
         if self._full():
             self._filled.set()
-            self._pause(connection)
+        self._pause(connection)
 
     def _pause(self, connection: Any) -> None:
         """Stop reading while enough waits: not every broker keeps to the Receive Maximum."""

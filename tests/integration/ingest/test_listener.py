@@ -1,0 +1,142 @@
+"""The listener reaches for private names of gmqtt: what it relies on, on a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiomqtt
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from cli.parts.mosquitto import Mosquitto
+from config.settings import Settings
+from ingest.listener import Delivery, Listener, RefusedByBrokerError
+
+TOPIC = "v1/devices/truck-1/pings"
+
+
+@pytest.fixture
+def rules(settings_for: Callable[..., Settings], mosquitto: Mosquitto) -> Settings:
+    return settings_for(
+        mqtt_host=mosquitto.host, mqtt_port=mosquitto.port, ingest_batch_wait_ms=5, ingest_receive_maximum=50
+    )
+
+
+@pytest.fixture
+async def listener(rules: Settings) -> AsyncIterator[Listener]:
+    made = Listener(rules)
+    await made.connect()
+    yield made
+    await made.leave()
+
+
+def publisher(broker: Mosquitto) -> aiomqtt.Client:
+    return aiomqtt.Client(broker.host, broker.port, protocol=aiomqtt.ProtocolVersion.V5)
+
+
+async def take(listener: Listener, count: int) -> list[Delivery]:
+    taken: list[Delivery] = []
+    async with asyncio.timeout(20):
+        while len(taken) < count:
+            taken += await listener.next_batch()
+    return taken
+
+
+async def test_what_is_not_acked_comes_again_and_what_is_acked_does_not(
+    rules: Settings, mosquitto: Mosquitto
+) -> None:
+    first = Listener(rules)
+    await first.connect()
+    async with publisher(mosquitto) as client:
+        for number in range(10):
+            await client.publish(TOPIC, str(number).encode(), qos=1)
+        taken = await take(first, 10)
+        first.ack(taken[:6])
+        first.close()
+        # The session stays: this is a connection that broke, not a worker that left.
+        first._client._connection._transport.abort()
+        first._client.stop_reconnect()
+        second = Listener(rules)
+        await second.connect()
+        again = await take(second, 4)
+        second.ack(again)
+        await client.publish(TOPIC, b"last", qos=1)
+        last = await take(second, 1)
+        await second.leave()
+    assert [d.message.payload for d in again] == [b"6", b"7", b"8", b"9"]
+    assert [d.message.payload for d in last] == [b"last"]
+
+
+async def test_every_kind_of_publish_arrives_whole(listener: Listener, mosquitto: Mosquitto) -> None:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.ContentType = "application/json"
+    big = b"x" * 300_000
+    async with publisher(mosquitto) as client:
+        await client.publish(TOPIC, b"plain", qos=1)
+        await client.publish(TOPIC, b"with properties", qos=1, properties=properties)
+        await client.publish(TOPIC, b"", qos=1)
+        await client.publish(TOPIC, b"fire and forget", qos=0)
+        await client.publish("v1/devices/camion-é/pings", big, qos=1)
+        taken = await take(listener, 5)
+    listener.ack(taken)
+    assert {(d.message.topic, d.message.payload, d.mid is None) for d in taken} == {
+        (TOPIC, b"plain", False),
+        (TOPIC, b"with properties", False),
+        (TOPIC, b"", False),
+        (TOPIC, b"fire and forget", True),
+        ("v1/devices/camion-é/pings", big, False),
+    }
+
+
+async def test_reading_pauses_while_enough_waits_and_goes_on(
+    listener: Listener, mosquitto: Mosquitto
+) -> None:
+    async with publisher(mosquitto) as client:
+        for number in range(400):
+            await client.publish(TOPIC, str(number).encode(), qos=1, timeout=20)
+        # Mosquitto sends on regardless of the Receive Maximum of 50; at 100 waiting nothing more is read.
+        async with asyncio.timeout(20):
+            while listener._paused is None:
+                await asyncio.sleep(0.01)
+        taken: list[Delivery] = []
+        async with asyncio.timeout(20):
+            while len(taken) < 400:
+                batch = await listener.next_batch()
+                listener.ack(batch)
+                taken += batch
+    assert [d.message.payload for d in taken] == [str(n).encode() for n in range(400)]
+    assert listener._paused is None
+
+
+async def test_acks_of_a_lost_connection_are_not_sent_on_the_next(
+    listener: Listener, mosquitto: Mosquitto
+) -> None:
+    async with publisher(mosquitto) as client:
+        await client.publish(TOPIC, b"before", qos=1)
+        taken = await take(listener, 1)
+    lost: Any = listener._client._connection
+    lost._transport.abort()
+    again = await take(listener, 1)
+    assert again[0].message.payload == b"before"
+    sent: list[bytes] = []
+    current: Any = listener._client._connection
+    assert current is not lost
+    current.send_package, send = sent.append, current.send_package
+    listener.ack(taken)
+    assert sent == []
+    current.send_package = send
+    listener.ack(again)
+
+
+async def test_a_broker_that_refuses_is_named(
+    settings_for: Callable[..., Settings], mqtt_broker: Any
+) -> None:
+    rules = settings_for(
+        mqtt_host=mqtt_broker.host,
+        mqtt_port=mqtt_broker.port,
+        mqtt_protocol=mqtt_broker.protocol,
+        mqtt_service_password="not the password of this broker",
+    )
+    with pytest.raises(RefusedByBrokerError, match="svc-ingest-1"):
+        await Listener(rules).connect()
