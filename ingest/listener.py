@@ -55,6 +55,7 @@ class Listener:
         self._arrived = asyncio.Event()
         self._filled = asyncio.Event()
         self._closing = False
+        self._most_waiting = 2 * settings.ingest_receive_maximum
         self._paused: Any = None  # the connection that is not being read for now
         self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._version = MQTTv50 if settings.mqtt_protocol == "5" else MQTTv311
@@ -156,12 +157,12 @@ class Listener:
 
     def _pause(self, connection: Any) -> None:
         """Stop reading while enough waits: not every broker keeps to the Receive Maximum."""
-        if not self._paused and len(self._pending) >= 2 * self._settings.ingest_receive_maximum:
+        if self._paused is None and len(self._pending) >= self._most_waiting:
             self._paused = connection
             connection._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused and len(self._pending) <= self._settings.ingest_receive_maximum:
+        if self._paused is not None and len(self._pending) <= self._most_waiting // 2:
             connection, self._paused = self._paused, None
             if not connection.is_closing():
                 connection._transport.resume_reading()

@@ -12,15 +12,14 @@ from paho.mqtt.properties import Properties
 from cli.parts.mosquitto import Mosquitto
 from config.settings import Settings
 from ingest.listener import Delivery, Listener, RefusedByBrokerError
+from tests.support.waiting import wait_until_async
 
 TOPIC = "v1/devices/truck-1/pings"
 
 
 @pytest.fixture
 def rules(settings_for: Callable[..., Settings], mosquitto: Mosquitto) -> Settings:
-    return settings_for(
-        mqtt_host=mosquitto.host, mqtt_port=mosquitto.port, ingest_batch_wait_ms=5, ingest_receive_maximum=50
-    )
+    return settings_for(mqtt_host=mosquitto.host, mqtt_port=mosquitto.port, ingest_batch_wait_ms=5)
 
 
 @pytest.fixture
@@ -92,13 +91,12 @@ async def test_every_kind_of_publish_arrives_whole(listener: Listener, mosquitto
 async def test_reading_pauses_while_enough_waits_and_goes_on(
     listener: Listener, mosquitto: Mosquitto
 ) -> None:
+    # As if the broker had been told a Receive Maximum of 50 and did not keep to it.
+    listener._most_waiting = 100
     async with publisher(mosquitto) as client:
         for number in range(400):
             await client.publish(TOPIC, str(number).encode(), qos=1, timeout=20)
-        # Mosquitto sends on regardless of the Receive Maximum of 50; at 100 waiting nothing more is read.
-        async with asyncio.timeout(20):
-            while listener._paused is None:
-                await asyncio.sleep(0.01)
+        await wait_until_async(lambda: listener._paused is not None, 20, "the pause")
         taken: list[Delivery] = []
         async with asyncio.timeout(20):
             while len(taken) < 400:
