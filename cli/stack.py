@@ -142,6 +142,8 @@ def _start_processes(
             ingest_command(),
             lambda process: "ingest worker ready" in process.output(),
             ingest_worker=f"svc-ingest-{number}",
+            # With nobody to take over, the broker has to queue until the only worker is back.
+            ingest_leave="keep" if ingest_workers == 1 else settings.ingest_leave,
             ingest_metrics_port=port + number - 1 if port else free_port(),
             # Its line "ready" is what we wait for.
             log_level=settings.log_level if settings.log_level == "DEBUG" else "INFO",

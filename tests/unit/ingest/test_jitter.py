@@ -162,7 +162,7 @@ def test_a_pass_between_fixes_five_minutes_apart_is_not_believed() -> None:
 
 @pytest.mark.parametrize("away_m", [30.0, 50.0, 80.0])
 def test_a_truck_in_the_yard_next_door_is_no_visitor(away_m: float) -> None:
-    """With the scatter of an open sky; what more of it does is told in the decision on fence settings."""
+    """With the scatter of an open sky: one fix inside is an arrival, so more scatter makes visitors of neighbours."""
     scatter_m = {30.0: 6.0, 50.0: 10.0, 80.0: 15.0}[away_m]
     for seed in SEEDS:
         fixes = list(observe(parked(150.0 + away_m, HOURS_3), Receiver(30, scatter_m, 60.0), seed))
