@@ -3,8 +3,8 @@
 It sees no geometry, only how far each fix is from the fence's border, so it can be tested with
 plain numbers. The rules, per fence (`geofence.settings.FenceSettings` has the defaults):
 
-- **Enter**: `enter_confirmations` fixes inside the shape, spanning `enter_dwell_s`. The event time is
-  that of the first of them.
+- **Enter**: `enter_confirmations` fixes inside the shape in a row, spanning `enter_dwell_s`. The event
+  time is that of the first of them.
 - **Exit** is decided late and dated early. A fix is *clearly outside* when it is farther from the
   border than `exit_margin_m` plus its own accuracy (counted up to `accuracy_cap_m`). After
   `exit_confirmations` of them in a row, spanning `exit_dwell_s`, the vehicle has left; the event time
@@ -122,14 +122,14 @@ def _inside(
 def _outside(
     state: FenceState, sample: Sample, settings: FenceSettings
 ) -> tuple[FenceState | None, tuple[Transition, ...]]:
+    if not state.entered:
+        return None, ()
     fix = sample.fix
     left = state.left or fix
     doubt_m = min(fix.accuracy_m or 0.0, settings.accuracy_cap_m)
     if sample.distance_m <= settings.exit_margin_m + doubt_m:
         # Neither in nor clearly out: says nothing, but breaks a row of fixes outside.
         return _leaving(state, left, 0, 0), ()
-    if not state.entered:
-        return None, ()
     since_us = state.out_since_us if state.out_count else fix.time_us
     count = state.out_count + 1
     if count >= settings.exit_confirmations and fix.time_us - since_us >= settings.exit_dwell_s * US:

@@ -22,11 +22,11 @@ class FenceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     | setting | unit | default | meaning, and why this default |
     |---|---|---|---|
-    | enter_confirmations | fixes | 1 | fixes inside before a visit opens; 1: an arrival is wanted at once, and a wrong one is revised |
+    | enter_confirmations | fixes | 1 | fixes inside before a visit opens; 1: an arrival is wanted at once, and a single fix inside is rarely wrong |
     | enter_dwell_s | s | 0 | span of those fixes; raise it for fences beside busy roads, where trucks pass by |
-    | exit_margin_m | m | 50 | a fix is clearly outside only beyond this distance from the border: a truck's length plus the usual GPS error, so that parking at the gate is no exit |
+    | exit_margin_m | m | 100 | a fix is clearly outside only beyond this distance from the border: a truck's length and the errors of a receiver between buildings, which are larger than it claims, so that parking at the gate is no exit |
     | exit_confirmations | fixes | 2 | clearly outside fixes before a visit closes; 2: one wild fix is common, two running are not |
-    | exit_dwell_s | s | 120 | span of those fixes; a truck weighing or turning outside the gate is still at the place |
+    | exit_dwell_s | s | 180 | span of those fixes; a truck weighing or turning outside the gate is still at the place |
     | accuracy_cap_m | m | 200 | a fix's claimed accuracy is added to exit_margin_m, but at most this much: phones claim kilometres when on cell towers, and would never leave |
     | segment_crossing | - | true | report a fast pass through the fence between two fixes that are both outside |
     | segment_max_gap_s | s | 300 | the pass is believed only if the two fixes are at most this far apart: the road between older ones is unknown |
@@ -34,9 +34,9 @@ class FenceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     enter_confirmations: Confirmations = 1
     enter_dwell_s: Seconds = 0
-    exit_margin_m: Annotated[float, msgspec.Meta(ge=0, le=MAX_EXIT_MARGIN_M)] = 50.0
+    exit_margin_m: Annotated[float, msgspec.Meta(ge=0, le=MAX_EXIT_MARGIN_M)] = 100.0
     exit_confirmations: Confirmations = 2
-    exit_dwell_s: Seconds = 120
+    exit_dwell_s: Seconds = 180
     accuracy_cap_m: Annotated[float, msgspec.Meta(ge=0, le=MAX_ACCURACY_CAP_M)] = 200.0
     segment_crossing: bool = True
     segment_max_gap_s: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEGMENT_GAP_S)] = 300

@@ -14,6 +14,8 @@ from ingest.worker import run_worker
 def main() -> int:
     settings = get_settings()
     configure_logging(settings)
+    # The thread that waits for the database gets its turn soon after the answer, not 5 ms later.
+    sys.setswitchinterval(0.0005)
     # A batch makes some hundred thousand small objects and no cycles; the default threshold would
     # look through all of them over and over (measured: a third of the worker's time).
     gc.freeze()

@@ -13,15 +13,10 @@ from itertools import pairwise
 
 from pyproj import Geod
 
-from geofence.settings import FenceSettings
-
 LON, LAT = -17.4300, 14.7100  # a yard in Dakar's port
 START_US = 1_767_600_000_000_000
 ROAD_MS = 12.0
 FAR_M = 12_000.0
-# Hold one visit together for six hours, 10 m from the border: against scatter that wanders by 30 m in 499 of 500
-# cases, against independent scatter of 45 m likewise.
-STEADY = FenceSettings(exit_margin_m=100.0, exit_confirmations=2, exit_dwell_s=180)
 _GEOD = Geod(ellps="WGS84")
 
 Feature = dict[str, object]

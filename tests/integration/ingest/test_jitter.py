@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from geofence.settings import FenceSettings
+from geofence.settings import DEFAULTS, FenceSettings
 from ingest.intake import Message
 from tests.support.brute_force import Place
 from tests.support.ingest import (
@@ -19,7 +19,7 @@ from tests.support.ingest import (
     ping_body,
     reconcile_all,
 )
-from tests.support.jitter import STEADY, Observed, Receiver, circle, observe, waiting, yard
+from tests.support.jitter import Observed, Receiver, circle, observe, waiting, yard
 from tests.support.told import ToldCrossing, ToldVisit, assert_told_adds_up, told_crossings, told_visits
 
 HOURS_3, HOURS_6 = 10_800.0, 21_600.0
@@ -31,8 +31,8 @@ _numbers = itertools.count()
 CASES = {
     "defaults, every 30 s": (None, Receiver(30, 20.0, 60.0), HOURS_6),
     "defaults, every 300 s": (None, Receiver(300, 20.0), HOURS_6),
-    "steady, wandering, every 10 s": (STEADY, Receiver(10, 30.0, 300.0), HOURS_3),
-    "steady, every 60 s": (STEADY, Receiver(60, 45.0), HOURS_6),
+    "steady, wandering, every 10 s": (DEFAULTS, Receiver(10, 30.0, 300.0), HOURS_3),
+    "steady, every 60 s": (DEFAULTS, Receiver(60, 45.0), HOURS_6),
 }
 
 

@@ -9,7 +9,7 @@ from geofence.settings import DEFAULTS, FenceSettings, parse_settings
 
 def test_nothing_given_is_the_defaults() -> None:
     assert parse_settings({}) == FenceSettings() == DEFAULTS
-    assert DEFAULTS.reach_m == 250.0
+    assert DEFAULTS.reach_m == 300.0
 
 
 def test_overrides_replace_single_settings() -> None:
@@ -19,7 +19,7 @@ def test_overrides_replace_single_settings() -> None:
         False,
         3,
     )
-    assert settings.exit_dwell_s == 120
+    assert settings.exit_dwell_s == 180
 
 
 def test_what_is_stored_can_be_read_again() -> None:

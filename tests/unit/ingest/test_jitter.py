@@ -11,7 +11,6 @@ from ingest.fold import Candidate, VehicleInput, VehicleState, fold
 from tests.support.brute_force import Place
 from tests.support.jitter import (
     ROAD_MS,
-    STEADY,
     Drive,
     Feature,
     Observed,
@@ -84,7 +83,7 @@ def test_a_truck_that_waits_at_the_border_makes_one_visit(fence: str, case: str,
     (feature, border_m), (receiver, wait_s) = FENCES[fence], STRAYING[case]
     drive = waiting(border_m, wait_s)
     fixes = list(observe(drive, receiver, f"{fence}/{seed}"))
-    visit = one_visit_from_first_to_last_fix_inside(feature, STEADY, drive, fixes)
+    visit = one_visit_from_first_to_last_fix_inside(feature, DEFAULTS, drive, fixes)
     _, left_us = drive.crossings_us(border_m)
     assert visit.exited_us is not None
     latest_s = receiver.every_s + 4 * receiver.scatter_m / ROAD_MS
@@ -102,47 +101,44 @@ def test_the_defaults_hold_against_scatter_of_three_times_the_claim(fence: str, 
 
 
 @pytest.mark.parametrize("every_s", [1, 10, 30, 60, 300])
-@pytest.mark.parametrize("settings", [DEFAULTS, STEADY], ids=["defaults", "steady"])
-def test_times_are_right_within_the_interval(every_s: int, settings: FenceSettings) -> None:
+def test_times_are_right_within_the_interval(every_s: int) -> None:
     drive = waiting(150.0, HOURS_3, depth_m=60.0)
     arrived_us, left_us = drive.crossings_us(150.0)
     for seed in range(5):
         fixes = list(observe(drive, Receiver(every_s, 8.0, 60.0), seed))
-        (visit,) = visits_seen(circle(150), settings, fixes)
+        (visit,) = visits_seen(circle(150), DEFAULTS, fixes)
         assert visit.exited_us is not None
         noise_us = 4 * 8.0 / ROAD_MS * 1e6
         assert -noise_us <= visit.entered_us - arrived_us <= every_s * 1e6 + noise_us
         assert -noise_us <= visit.exited_us - left_us <= every_s * 1e6 + noise_us
 
 
-@pytest.mark.parametrize("settings", [DEFAULTS, STEADY], ids=["defaults", "steady"])
 @pytest.mark.parametrize(
     ("away_min", "every_s"), [(5, 1), (5, 10), (5, 30), (5, 60), (10, 60), (10, 120), (30, 60), (30, 300)]
 )
-def test_leaving_and_coming_back_is_two_visits(away_min: int, every_s: int, settings: FenceSettings) -> None:
+def test_leaving_and_coming_back_is_two_visits(away_min: int, every_s: int) -> None:
     drive = visits(150.0, [(1800.0, away_min * 60.0), (1800.0, 0.0)], depth_m=40.0)
     truth = drive.crossings_us(150.0)
     assert len(truth) == 4
     for seed in SEEDS:
-        seen = visits_seen(circle(150), settings, list(observe(drive, Receiver(every_s, 8.0, 60.0), seed)))
+        seen = visits_seen(circle(150), DEFAULTS, list(observe(drive, Receiver(every_s, 8.0, 60.0), seed)))
         assert len(seen) == 2
         times = [time for visit in seen for time in (visit.entered_us, visit.exited_us or 0)]
         assert all(abs(a - b) <= (every_s + 10) * 1e6 for a, b in zip(times, truth, strict=True))
 
 
-@pytest.mark.parametrize("settings", [DEFAULTS, STEADY], ids=["defaults", "steady"])
 @pytest.mark.parametrize("speed_kmh", [80, 110])
 @pytest.mark.parametrize("every_s", [10, 20, 30])
 @pytest.mark.parametrize("radius_m", [60.0, 100.0])
 def test_a_fast_pass_is_one_visit_though_no_fix_may_be_inside(
-    radius_m: float, every_s: int, speed_kmh: int, settings: FenceSettings
+    radius_m: float, every_s: int, speed_kmh: int
 ) -> None:
     drive = passing(speed_kmh)
     truth_us = drive.crossings_us(radius_m) + drive.crossings_us(-radius_m)
     inferred = 0
     for seed in range(8):
         fixes = list(observe(drive, Receiver(every_s, 4.0), seed))
-        (visit,) = visits_seen(circle(radius_m), settings, fixes)
+        (visit,) = visits_seen(circle(radius_m), DEFAULTS, fixes)
         assert visit.exited_us is not None
         assert visit.inferred is not any(inside(circle(radius_m), fixes))
         inferred += visit.inferred
