@@ -3,9 +3,11 @@
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import IntegrityError
 
 from config.database import transaction
 from platform_api.accounts import service
+from platform_api.error_handlers import translate_integrity
 from platform_api.errors import PlatformError
 
 
@@ -23,7 +25,10 @@ def createsuperuser(
     try:
         with transaction() as session:
             user = service.create_superuser(session, phone=phone, name=name, password=password)
-    except PlatformError as error:
+    except (PlatformError, IntegrityError) as caught:
+        error = translate_integrity(caught) if isinstance(caught, IntegrityError) else caught
+        if error is None:
+            raise
         typer.echo(f"{error.code}: {error.detail}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(1) from caught
     typer.echo(f"{user.name} ({user.phone}) may now sign in as an administrator")

@@ -11,6 +11,7 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cli import demo_report
 from cli.demo_story import Story
@@ -39,10 +40,10 @@ def demo(
             told = story.play(speed)
             demo_report.show(console, told, _books(stack))
     except PartFailed as error:
-        console.print(f"[red]demo failed:[/red] {error}")
+        console.print(f"[red]demo failed:[/red] {escape(str(error))}")
         raise typer.Exit(1) from error
     except (AssertionError, TimeoutError) as error:
-        console.print(f"[red]demo failed:[/red] {error}\nLogs of every process: {home / 'logs'}")
+        console.print(f"[red]demo failed:[/red] {escape(str(error))}\nLogs of every process: {home / 'logs'}")
         raise typer.Exit(1) from error
     say(f"done; logs of every process are in {home / 'logs'}")
 

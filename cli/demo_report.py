@@ -38,6 +38,7 @@ def show(console: Console, told: Told, books: Books) -> None:
     """Print the tables; AssertionError when the books do not balance."""
     console.print()
     console.print(_counts(told, books))
+    console.print(_equation(books))
     console.print(_crossings(books))
     console.print(_history(told))
     heard = ", ".join(f"{count} {kind}" for kind, count in sorted(told.heard.items()))
@@ -60,12 +61,16 @@ def _counts(told: Told, books: Books) -> Table:
         *(f"{n}" for n in (received, stored, duplicate, rejected, late)),
         end_section=True,
     )
-    reasons = ", ".join(f"{count} {reason}" for reason, count in books.reasons) or "nothing"
-    table.caption = (
-        f"received {received} = stored {stored} + duplicate {duplicate} + rejected {rejected}"
-        f" ({reasons}); rows in the database: {books.rows}"
-    )
     return table
+
+
+def _equation(books: Books) -> str:
+    received, stored, duplicate, rejected, _ = _sums(books)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in books.reasons) or "nothing"
+    return (
+        f"received {received} = stored {stored} + duplicate {duplicate} + rejected {rejected}"
+        f" ({reasons}); rows in the database: {books.rows}\n"
+    )
 
 
 def _crossings(books: Books) -> Table:

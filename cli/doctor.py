@@ -14,6 +14,7 @@ import redis
 import typer
 from alembic.script import ScriptDirectory
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.mqtt_probe import Protocol, Refused, probe
@@ -48,11 +49,13 @@ class Finding:
 def doctor() -> None:
     """Look at every part at the settings' addresses; exit code 1 when one that is needed is missing."""
     settings = get_settings()
-    table = Table("part", "verdict", "found", "what to do", highlight=False)
+    table = Table("part", "verdict", highlight=False)
+    for heading in ("found", "what to do"):
+        table.add_column(heading, overflow="fold")  # an address must stay whole
     findings = examine(settings)
     for finding in findings:
         colour = COLOURS[finding.verdict]
-        table.add_row(finding.part, f"[{colour}]{finding.verdict}[/]", finding.found, finding.hint)
+        table.add_row(finding.part, f"[{colour}]{finding.verdict}[/]", escape(finding.found), finding.hint)
     Console().print(table)
     if any(each.needed and each.verdict is Verdict.MISSING for each in findings):
         raise typer.Exit(1)
@@ -76,14 +79,8 @@ def check_database(settings: Settings) -> list[Finding]:
         connection = psycopg.connect(settings.database_url, connect_timeout=3)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
-        return [
-            Finding(
-                "database",
-                Verdict.MISSING,
-                f"{address(settings.database_url)}: {reason}",
-                "`mess up` starts one, or set MESS_DATABASE_URL",
-            )
-        ]
+        found = f"{address(settings.database_url)}: {reason}"
+        return [Finding("database", Verdict.MISSING, found, _database_hint(reason))]
     with connection:
         version = connection.info.parameter_status("server_version") or "?"
         level = detect_level(connection)
@@ -92,6 +89,13 @@ def check_database(settings: Settings) -> list[Finding]:
             _schema(connection, settings),
             _storage(connection, level),
         ]
+
+
+def _database_hint(reason: str) -> str:
+    # psycopg has no code for a refused connection; FATAL is the server's own word.
+    if "FATAL" in reason:
+        return "it answers; MESS_DATABASE_URL needs a user, password and database that it knows"
+    return "`mess up` starts one, or set MESS_DATABASE_URL"
 
 
 def _schema(connection: psycopg.Connection, settings: Settings) -> Finding:
@@ -126,7 +130,12 @@ def check_redis(settings: Settings) -> list[Finding]:
     try:
         info = client.info("server")
     except redis.RedisError as error:
-        hint = "`mess up` starts one, or set MESS_REDIS_URL"
+        refused = isinstance(error, redis.AuthenticationError)
+        hint = (
+            "it answers; MESS_REDIS_URL needs the password that it knows"
+            if refused
+            else "`mess up` starts one, or set MESS_REDIS_URL"
+        )
         return [Finding("Redis", Verdict.MISSING, f"{address(settings.redis_url)}: {error}", hint)]
     finally:
         client.close()

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import typer
 
+from cli.plain_errors import explain
+
 
 class Target(NamedTuple):
     """Where a command's function lives (`module:function`) and its line in the list of commands."""
@@ -57,7 +59,14 @@ def build_app(wanted: str | None) -> typer.Typer:
 def main() -> None:
     # The first word that is not an option is the command; `mess` itself takes no option with a value.
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    build_app(wanted)(prog_name="mess")
+    try:
+        build_app(wanted)(prog_name="mess")
+    except Exception as error:
+        explanation = explain(error)
+        if explanation is None:
+            raise
+        typer.echo(explanation.text, err=True)
+        sys.exit(explanation.exit_code)
 
 
 def _not_loaded() -> None:

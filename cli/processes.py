@@ -38,6 +38,7 @@ def worker_command(state_dir: Path, concurrency: int, *, beat: bool = True) -> l
 
 def ingest() -> None:
     """Run one ingest worker until SIGTERM; give each its own MESS_INGEST_WORKER."""
+    get_settings()  # a bad one is told in plain words here
     _become(ingest_command())
 
 
@@ -51,6 +52,7 @@ def worker(
     beat: Annotated[bool, typer.Option(help="Run the schedule too; in one worker only.")] = True,
 ) -> None:
     """Run the task worker, by default with the schedule."""
+    get_settings()
     STATE_DIR.mkdir(exist_ok=True)
     _become(worker_command(STATE_DIR, concurrency, beat=beat))
 

@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from config.settings import get_settings
@@ -38,7 +39,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, TrackError) as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
 
 
@@ -87,9 +88,7 @@ def finish(summary: Summary, *, bad_rows: int = 0) -> None:
     Console().print(table)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for refusal in summary.refused[:REFUSALS_SHOWN]:
-        console.print(
-            f"[red]error:[/red] {refusal}. Is it registered, and is its secret right? (--credentials)"
-        )
+        console.print(f"[red]error:[/red] {escape(refusal)}. {_hint(refusal)}")
     if len(summary.refused) > REFUSALS_SHOWN:
         console.print(f"... and {len(summary.refused) - REFUSALS_SHOWN} more devices refused")
     if summary.unreachable:
@@ -100,6 +99,12 @@ def finish(summary: Summary, *, bad_rows: int = 0) -> None:
         console.print(f"[red]error:[/red] {summary.unacked} pings were not acknowledged. Is ingest running?")
     if not summary.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _hint(refusal: str) -> str:
+    if "protocol version" in refusal:
+        return "The embedded broker speaks 3.1.1 only: --protocol 3.1.1, or MESS_MQTT_PROTOCOL=3.1.1"
+    return "Is it registered, and is its secret right? (--credentials)"
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def running_stack(
     values = dict(overrides or {})
     with ExitStack() as stack:
         settings = Settings(**values)  # type: ignore[arg-type]
+        _refuse_second_api(settings)
         _database(stack, settings, home, say)
         _redis(stack, settings, home, say)
         say("migrating the database")
@@ -103,6 +104,16 @@ def _broker(
         "mqtt_protocol": broker.protocol,
         "mqtt_shared_subscription": broker.shared_subscription,
     }
+
+
+def _refuse_second_api(settings: Settings) -> None:
+    """Before anything starts: the ingest workers of a second `mess up` would throw out those of the first."""
+    if accepts_tcp(settings.api_host, settings.api_port):
+        raise PartFailed(
+            f"something answers on {settings.api_host}:{settings.api_port} already. If it is another `mess up`, "
+            "stop that one, or give this one addresses of its own (MESS_API_PORT, MESS_DATABASE_URL, "
+            "MESS_REDIS_URL, MESS_MQTT_PORT)"
+        )
 
 
 def _refuse_elsewhere(part: str, setting: str, host: str | None) -> None:

@@ -110,6 +110,13 @@ def in_scope(
     return decide
 
 
+def scope_from(snapshot: VehicleState | None, first_us: int) -> int:
+    """The earliest entry that `in_scope` can accept."""
+    if snapshot is None or snapshot.last is None:
+        return first_us
+    return min([snapshot.last.time_us + 1, *(state.first.time_us for state in snapshot.fences.values())])
+
+
 def diff(stored: Sequence[StoredVisit], visits: Sequence[Visit]) -> list[VisitChange]:
     """The fewest changes that make `stored` say what `visits` say, fence by fence.
 

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
 
+from config.logging import get_logger
+from geofence.errors import FenceError
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from geofence.settings import parse_settings
 from ingest.fold import PHONE, TRACKER
+from ingest.store import ensure_states
 from ingest.times import to_us
+
+log = get_logger(__name__)
 
 FOREVER_US = 2**62
 NO_CARRIER = -1
@@ -61,11 +67,7 @@ def versions(connection: psycopg.Connection) -> tuple[int, int]:
 def load_fleet(connection: psycopg.Connection) -> Fleet:
     """All enabled devices with their assignments; also makes a state row for every new vehicle."""
     version, _ = versions(connection)
-    connection.execute(
-        "INSERT INTO vehicle_states (vehicle_id) SELECT id FROM vehicles v"
-        " WHERE NOT EXISTS (SELECT FROM vehicle_states s WHERE s.vehicle_id = v.id)"
-        " ON CONFLICT DO NOTHING"
-    )
+    ensure_states(connection)
     assignments: dict[int, list[Assignment]] = {}
     for device_id, vehicle_id, start, end in connection.execute(
         "SELECT device_id, vehicle_id, valid_from, valid_to FROM device_assignments ORDER BY id"
@@ -84,11 +86,68 @@ def load_fleet(connection: psycopg.Connection) -> Fleet:
     return Fleet(version, {d.uid: d for d in devices}, {d.id: d for d in devices}, carriers)
 
 
-def load_fences(connection: psycopg.Connection) -> tuple[int, FenceIndex]:
-    """The version and the index of every fence that is not retired."""
-    _, version = versions(connection)
-    fences = [
-        Fence(
+def carrier_of(connection: psycopg.Connection, vehicle_id: int) -> int:
+    """The carrier key of one vehicle, as `Fleet.carriers` has it."""
+    row = connection.execute("SELECT carrier_id FROM vehicles WHERE id = %s", [vehicle_id]).fetchone()
+    return NO_CARRIER if row is None else carrier_key(row[0])
+
+
+class FenceCache:
+    """The index of every fence that is not retired, read again when the version moves.
+
+    Reading a shape costs far more than indexing it, and a change concerns one fence of thousands:
+    shapes are kept by row version.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._version: int | None = None
+        self._index = FenceIndex([])
+        self._read: dict[int, tuple[str, Fence | None]] = {}  # id -> (row version, None = unreadable)
+
+    def current(self, version: int | None = None) -> FenceIndex:
+        """The fences as the transaction sees them now; `version` saves asking for it."""
+        if version is None:
+            _, version = versions(self._connection)
+        if version != self._version:
+            self._reload()
+            self._version = version
+        return self._index
+
+    def _reload(self) -> None:
+        rows: dict[int, str] = dict(
+            self._connection.execute(
+                "SELECT id, xmin::text FROM geofences WHERE retired_at IS NULL ORDER BY id"
+            )
+        )
+        unchanged = {
+            i: self._read[i] for i, row in rows.items() if i in self._read and self._read[i][0] == row
+        }
+        changed = [fence_id for fence_id in rows if fence_id not in unchanged]
+        found = {row[0]: (row[1], _fence(*row[2:])) for row in self._fetch(changed)}
+        self._read = {i: unchanged.get(i) or found[i] for i in rows if i in unchanged or i in found}
+        self._index = FenceIndex([fence for _, fence in self._read.values() if fence is not None])
+
+    def _fetch(self, fence_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(
+            "SELECT id, xmin::text, id, shape, settings, vehicle_id, carrier_id, valid_from, valid_until"
+            " FROM geofences WHERE id = ANY (%s) AND retired_at IS NULL",
+            [list(fence_ids)],
+        ).fetchall()
+
+
+def _fence(
+    fence_id: int,
+    shape: dict[str, Any],
+    settings: dict[str, Any],
+    vehicle_id: int | None,
+    carrier_id: UUID | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+) -> Fence | None:
+    """None for a fence that cannot be read: it judges nothing, and must not stop the others."""
+    try:
+        return Fence(
             id=fence_id,
             shape=parse_shape(shape),
             settings=parse_settings(settings),
@@ -97,12 +156,9 @@ def load_fences(connection: psycopg.Connection) -> tuple[int, FenceIndex]:
             valid_from_us=None if valid_from is None else to_us(valid_from),
             valid_until_us=None if valid_until is None else to_us(valid_until),
         )
-        for fence_id, shape, settings, vehicle_id, carrier_id, valid_from, valid_until in connection.execute(
-            "SELECT id, shape, settings, vehicle_id, carrier_id, valid_from, valid_until"
-            " FROM geofences WHERE retired_at IS NULL ORDER BY id"
-        )
-    ]
-    return version, FenceIndex(fences)
+    except FenceError as error:
+        log.error("a geofence cannot be read and is left out", geofence_id=fence_id, error=str(error))
+        return None
 
 
 def _us(moment: datetime | None, default: int) -> int:

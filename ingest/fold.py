@@ -271,11 +271,13 @@ def _step_fence(
     if previous is None or math.isnan(into):
         return step(state, Sample(fix, distance), fence.settings)
     way_us = fix.time_us - previous.time_us
+    # After the fix before, whatever rounding says: a visit belongs to the fix that shows it.
+    earliest_us = min(previous.time_us + 1, fix.time_us)
     sample = Sample(
         fix,
         distance,
-        previous.time_us + round(into * way_us),
-        previous.time_us + round(out * way_us),
+        max(earliest_us, previous.time_us + round(into * way_us)),
+        max(earliest_us, previous.time_us + round(out * way_us)),
         way_m(previous, fix),
         (previous.accuracy_m or 0.0) + (fix.accuracy_m or 0.0),
         way_us,

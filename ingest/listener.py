@@ -28,6 +28,8 @@ log = get_logger(__name__)
 
 _PUBACK = struct.Struct("!BBH")
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
+# Counting messages alone would let 40,000 of the largest ones in.
+_MOST_WAITING_BYTES = 64 * 1024 * 1024
 _REFUSED = 128
 _PUBLISH, _QOS_BITS, _QOS_1 = 0x30, 0x06, 0x02  # MQTT 5, 3.3.1
 
@@ -157,12 +159,16 @@ class Listener:
 
     def _pause(self, connection: Any) -> None:
         """Stop reading while enough waits: not every broker keeps to the Receive Maximum."""
-        if self._paused is None and len(self._pending) >= self._most_waiting:
+        if self._paused is connection:
+            return
+        if len(self._pending) >= self._most_waiting or self._pending_bytes >= _MOST_WAITING_BYTES:
+            # Perhaps one that is gone was paused before: only the present one delivers.
             self._paused = connection
             connection._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused is not None and len(self._pending) <= self._most_waiting // 2:
+        few = len(self._pending) <= self._most_waiting // 2
+        if self._paused is not None and few and self._pending_bytes <= _MOST_WAITING_BYTES // 2:
             connection, self._paused = self._paused, None
             if not connection.is_closing():
                 connection._transport.resume_reading()

@@ -11,7 +11,7 @@ from geofence.index import FenceIndex
 from ingest import store, visit_store
 from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
 from ingest.copy_rows import Row
-from ingest.fleet import Fleet, load_fences, load_fleet, versions
+from ingest.fleet import FenceCache, Fleet, load_fleet, versions
 from ingest.fold import (
     Candidate,
     FoldLimits,
@@ -80,7 +80,7 @@ class Pipeline:
         self._connection = connection
         self._settings = settings
         self._fleet: Fleet | None = None
-        self._fences: tuple[int, FenceIndex] | None = None
+        self._fences = FenceCache(connection)
         self._cache: dict[int, _Cached] = {}
         self._expect_duplicates = False
 
@@ -136,9 +136,7 @@ class Pipeline:
         fleet_version, fence_version = versions(self._connection)
         if fleet_version != fleet.version:
             raise _StaleFleetError
-        if self._fences is None or self._fences[0] != fence_version:
-            self._fences = load_fences(self._connection)
-        return self._fences[1]
+        return self._fences.current(fence_version)
 
     def _fold_rows(
         self, fleet: Fleet, stored: store.StoredRows, folded: dict[int, _Cached]
@@ -146,6 +144,9 @@ class Pipeline:
         candidates = _by_vehicle(fleet, stored.new)
         dirty = _replaced_from(fleet, stored.replaced)
         if not candidates:
+            if stored.new and versions(self._connection)[0] != fleet.version:
+                # Only after a write is the answer good for the rest of the batch, see ingest.settling.
+                raise _StaleFleetError
             store.mark_dirty(self._connection, dirty)
             return 0, [], []
         locked = store.lock_vehicles(self._connection, candidates)

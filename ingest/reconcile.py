@@ -1,6 +1,9 @@
 """Late pings change the past: fold a vehicle again from a safe point and tell what came out different."""
 
-from collections.abc import Sequence
+import contextlib
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,15 +12,16 @@ import psycopg
 from geofence.crossings import Transition
 from geofence.index import FenceIndex
 from ingest import store, visit_store
-from ingest.diff import diff, in_scope, visits_of
-from ingest.fleet import Fleet, load_fences, load_fleet, versions
-from ingest.fold import Candidate, FoldLimits, VehicleInput, VehicleState, decode_state, fold
+from ingest.diff import diff, in_scope, scope_from, visits_of
+from ingest.fleet import FenceCache, carrier_of
+from ingest.fold import Candidate, FoldLimits, VehicleInput, VehicleOutput, VehicleState, decode_state, fold
+from ingest.settling import ASSIGNMENT, Settling
 from ingest.store import Checkpoint, Position
 from ingest.times import from_us
 from ingest.visit_store import Crossing
 
 _CHUNK_PINGS = 20_000
-NEVER_US = 2**62
+SNAPSHOTS_AT_ONCE = 5_000
 
 
 class ReconcileSettings(msgspec.Struct, frozen=True):
@@ -27,6 +31,8 @@ class ReconcileSettings(msgspec.Struct, frozen=True):
     # A vehicle that is still uploading is left alone for a moment, but not for ever.
     quiet: timedelta = timedelta(seconds=1)
     patience: timedelta = timedelta(seconds=10)
+    # A vehicle whose refold failed is left alone for so long, so that the others get theirs.
+    after_failure: timedelta = timedelta(seconds=60)
 
 
 class Reconciled(msgspec.Struct, frozen=True):
@@ -41,31 +47,33 @@ class Reconciler:
     def __init__(self, connection: psycopg.Connection, settings: ReconcileSettings) -> None:
         self._connection = connection
         self._settings = settings
-        self._fleet: Fleet | None = None
-        self._fences: tuple[int, FenceIndex] | None = None
+        self._fences = FenceCache(connection)
+        self._settling = Settling(connection)
+        self._failed: dict[int, float] = {}  # vehicle -> time.monotonic() of its next try
 
     def run_once(self) -> Reconciled | None:
-        """Refold the vehicle that has waited longest; None when nothing is due."""
-        with self._connection.transaction():
-            vehicle_id = _next_dirty(self._connection, self._settings)
-            if vehicle_id is None:
-                return None
-            store.lock_vehicles(self._connection, [vehicle_id])
-            from_time = _take_marks(self._connection, vehicle_id)
-            fleet, fences = self._current()
-            return self._refold(vehicle_id, from_time, fleet, fences)
+        """Refold the vehicle that has waited longest; None when nothing is due. Raises what a refold raises."""
+        settled = self._settling.look()
+        self._failed = {v: again for v, again in self._failed.items() if again > time.monotonic()}
+        vehicle_id = None
+        try:
+            with self._connection.transaction():
+                vehicle_id = _next_dirty(self._connection, self._settings, settled, list(self._failed))
+                if vehicle_id is None:
+                    return None
+                store.ensure_states(self._connection, vehicle_id)
+                store.lock_vehicles(self._connection, [vehicle_id])
+                from_time = _take_marks(self._connection, vehicle_id, settled)
+                return self._refold(vehicle_id, from_time, self._fences.current())
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            raise
+        except Exception as error:
+            if vehicle_id is not None:
+                error.add_note(f"while folding vehicle {vehicle_id} again")
+                self._failed[vehicle_id] = time.monotonic() + self._settings.after_failure.total_seconds()
+            raise
 
-    def _current(self) -> tuple[Fleet, FenceIndex]:
-        fleet_version, fence_version = versions(self._connection)
-        if self._fleet is None or self._fleet.version != fleet_version:
-            self._fleet = load_fleet(self._connection)
-        if self._fences is None or self._fences[0] != fence_version:
-            self._fences = load_fences(self._connection)
-        return self._fleet, self._fences[1]
-
-    def _refold(
-        self, vehicle_id: int, from_time: datetime | None, fleet: Fleet, fences: FenceIndex
-    ) -> Reconciled:
+    def _refold(self, vehicle_id: int, from_time: datetime | None, fences: FenceIndex) -> Reconciled:
         connection = self._connection
         from_time = _within_horizon(connection, vehicle_id, from_time, self._settings.lateness)
         snapshot = _snapshot_before(connection, vehicle_id, from_time)
@@ -73,74 +81,124 @@ class Reconciler:
             "DELETE FROM vehicle_snapshots WHERE vehicle_id = %s AND (%s::timestamptz IS NULL OR time >= %s)",
             [vehicle_id, from_time, from_time],
         )
-        start = snapshot or VehicleState()
-        candidates = store.pings_after(connection, {vehicle_id: start.key[0] if snapshot else None})[
-            vehicle_id
-        ]
-        candidates = [candidate for candidate in candidates if candidate.key > start.key]
-        carrier = fleet.carriers.get(vehicle_id, -1)
-        state, transitions, snapshots = self._fold_all(vehicle_id, carrier, start, candidates, fences)
-        first_us = candidates[0].fix.time_us if candidates else NEVER_US
-        scope = in_scope(snapshot, (fence.id for fence in fences.fences), first_us)
-        stored = [visit for visit in visit_store.stored_visits(connection, vehicle_id) if scope(visit)]
-        changes = diff(stored, visits_of(start.fences, transitions))
+        vehicle = _Vehicle(vehicle_id, carrier_of(connection, vehicle_id), fences, self._settings)
+        after_us = snapshot.key[0] if snapshot else None
+        with contextlib.closing(store.stream_pings(connection, vehicle_id, after_us)) as pings:
+            start, rest = vehicle.clean_start(snapshot, pings)
+            folded = vehicle.fold_all(start, rest)
+        scope = in_scope(start, (fence.id for fence in fences.fences), folded.first_us)
+        told = visit_store.stored_visits(connection, vehicle_id, scope_from(start, folded.first_us))
+        visits = visits_of(start.fences, folded.transitions)
+        changes = diff([visit for visit in told if scope(visit)], visits)
         crossings = visit_store.apply_changes(connection, [(vehicle_id, change) for change in changes])
-        position = _position_of(connection, state)
-        store.save_checkpoints(connection, [Checkpoint(vehicle_id, state, position)])
-        store.save_snapshots(connection, snapshots)
-        return Reconciled(vehicle_id, len(candidates), crossings)
+        position = _position_of(connection, folded.state)
+        store.save_checkpoints(connection, [Checkpoint(vehicle_id, folded.state, position)])
+        store.save_snapshots(connection, [(vehicle_id, state) for state in folded.snapshots])
+        return Reconciled(vehicle_id, folded.pings, crossings)
 
-    def _fold_all(
-        self,
-        vehicle_id: int,
-        carrier: int,
-        state: VehicleState,
-        candidates: Sequence[Candidate],
-        fences: FenceIndex,
-    ) -> tuple[VehicleState, list[tuple[int, Transition]], list[tuple[int, VehicleState]]]:
+
+class _Folded(msgspec.Struct, frozen=True):
+    state: VehicleState
+    transitions: list[tuple[int, Transition]]
+    snapshots: list[VehicleState]
+    pings: int
+    first_us: int  # of the pings, NEVER_US without any
+
+
+class _Vehicle(msgspec.Struct, frozen=True):
+    """One vehicle to be folded, and by what rules. Pure, but for the pings that are read as they are needed."""
+
+    id: int
+    carrier: int
+    fences: FenceIndex
+    settings: ReconcileSettings
+
+    def fold(self, state: VehicleState, candidates: Sequence[Candidate]) -> VehicleOutput:
+        return fold(
+            [VehicleInput(self.id, self.carrier, state, candidates)], self.fences, self.settings.fold
+        )[0]
+
+    def clean_start(
+        self, snapshot: VehicleState | None, pings: Iterator[Candidate]
+    ) -> tuple[VehicleState, Iterator[Candidate]]:
+        """The state to start from and the fixes after it, with nothing of the start's own time among them.
+
+        Another device's fix of the snapshot's very second belongs to the start: by its time alone, a
+        visit that it opened could not be told from one that the snapshot already knew.
+        """
+        if snapshot is None or snapshot.last is None:
+            return VehicleState(), pings
+        # A fence that was retired since is not judged: its visits stay as they were told.
+        at = {f: state for f, state in snapshot.fences.items() if self.fences.position_of(f) is not None}
+        start, start_us = msgspec.structs.replace(snapshot, fences=at), snapshot.last.time_us
+        same_time: list[Candidate] = []
+        for candidate in pings:
+            if candidate.fix.time_us > start_us and candidate.key > start.key:
+                return self.fold(start, same_time).state, itertools.chain([candidate], pings)
+            if candidate.key > start.key:
+                same_time.append(candidate)
+        return self.fold(start, same_time).state, pings
+
+    def fold_all(self, state: VehicleState, pings: Iterable[Candidate]) -> _Folded:
         """Fold in pieces that end where a snapshot is due, keeping those snapshots."""
         transitions: list[tuple[int, Transition]] = []
-        snapshots: list[tuple[int, VehicleState]] = []
-        for piece in _pieces(candidates, self._settings.snapshot_us):
-            output = fold([VehicleInput(vehicle_id, carrier, state, piece)], fences, self._settings.fold)[0]
+        snapshots: list[VehicleState] = []
+        count, first_us = 0, visit_store.NEVER_US
+        for piece in _pieces(pings, self.settings.snapshot_us):
+            first_us = min(first_us, piece[0].fix.time_us)
+            count += len(piece)
+            output = self.fold(state, piece)
             state = output.state
             transitions.extend(output.transitions)
             if state.last is not None:
-                snapshots.append((vehicle_id, state))
-        return state, transitions, snapshots
+                snapshots.append(state)
+        return _Folded(state, transitions, snapshots, count, first_us)
 
 
-def _pieces(candidates: Sequence[Candidate], span_us: int) -> list[Sequence[Candidate]]:
-    pieces: list[Sequence[Candidate]] = []
-    begin = 0
-    for end in range(1, len(candidates) + 1):
-        full = end == len(candidates) or end - begin >= _CHUNK_PINGS
-        if full or candidates[end].fix.time_us - candidates[begin].fix.time_us >= span_us:
-            pieces.append(candidates[begin:end])
-            begin = end
-    return pieces
+def _pieces(candidates: Iterable[Candidate], span_us: int) -> Iterator[list[Candidate]]:
+    piece: list[Candidate] = []
+    for candidate in candidates:
+        if piece and (len(piece) >= _CHUNK_PINGS or candidate.fix.time_us - piece[0].fix.time_us >= span_us):
+            yield piece
+            piece = []
+        piece.append(candidate)
+    if piece:
+        yield piece
 
 
-def _next_dirty(connection: psycopg.Connection, settings: ReconcileSettings) -> int | None:
+def _next_dirty(
+    connection: psycopg.Connection, settings: ReconcileSettings, settled: list[int], failed: list[int]
+) -> int | None:
     """A vehicle with marks that are due, held against other workers until the end of the transaction."""
     row = connection.execute(
         "SELECT vehicle_id FROM dirty_vehicles d WHERE id = ("
         " SELECT min(id) FROM dirty_vehicles f WHERE f.vehicle_id = d.vehicle_id)"
+        " AND vehicle_id <> ALL (%(failed)s)"
+        " AND NOT EXISTS (SELECT FROM dirty_vehicles a WHERE a.vehicle_id = d.vehicle_id"
+        "   AND a.reason = %(assignment)s AND a.id <> ALL (%(settled)s))"
         " AND (NOT EXISTS (SELECT FROM dirty_vehicles n WHERE n.vehicle_id = d.vehicle_id"
-        "   AND n.marked_at > clock_timestamp() - %s)"
-        "  OR d.marked_at < clock_timestamp() - %s)"
+        "   AND n.marked_at > clock_timestamp() - %(quiet)s)"
+        "  OR d.marked_at < clock_timestamp() - %(patience)s)"
         " ORDER BY id LIMIT 1 FOR UPDATE OF d SKIP LOCKED",
-        [settings.quiet, settings.patience],
+        {
+            "assignment": ASSIGNMENT,
+            "settled": settled,
+            "failed": failed,
+            "quiet": settings.quiet,
+            "patience": settings.patience,
+        },
     ).fetchone()
     return None if row is None else int(row[0])
 
 
-def _take_marks(connection: psycopg.Connection, vehicle_id: int) -> datetime | None:
+def _take_marks(connection: psycopg.Connection, vehicle_id: int, settled: list[int]) -> datetime | None:
     """Remove the vehicle's marks; the earliest time among them, None = from the first ping."""
     times = [
         row[0]
         for row in connection.execute(
-            "DELETE FROM dirty_vehicles WHERE vehicle_id = %s RETURNING from_time", [vehicle_id]
+            "DELETE FROM dirty_vehicles WHERE vehicle_id = %s AND (reason <> %s OR id = ANY (%s))"
+            " RETURNING from_time",
+            [vehicle_id, ASSIGNMENT, settled],
         )
     ]
     return None if None in times or not times else min(times)
@@ -181,13 +239,20 @@ def _snapshot_before(
 
 
 def drop_old_snapshots(connection: psycopg.Connection, lateness: timedelta) -> int:
-    """Retention of safe points; of those beyond the horizon the newest stays, as the start of a full refold."""
+    """Retention of safe points; of those beyond the horizon the newest stays, as the start of a full refold.
+
+    Drops SNAPSHOTS_AT_ONCE at most and returns how many. Looks up each vehicle's oldest instead of
+    reading the table, which holds thousands a vehicle.
+    """
     return connection.execute(
-        "DELETE FROM vehicle_snapshots AS s USING vehicle_states AS v"
-        " WHERE v.vehicle_id = s.vehicle_id AND s.time < ("
-        "SELECT max(b.time) FROM vehicle_snapshots AS b"
-        " WHERE b.vehicle_id = s.vehicle_id AND b.time < v.state_time - %s)",
-        [lateness],
+        "DELETE FROM vehicle_snapshots WHERE ctid = ANY (ARRAY("
+        " SELECT old.ctid FROM vehicle_states AS v"
+        " CROSS JOIN LATERAL (SELECT b.time FROM vehicle_snapshots AS b WHERE b.vehicle_id = v.vehicle_id"
+        "  AND b.time < v.state_time - %(lateness)s ORDER BY b.time DESC LIMIT 1) AS kept"
+        " CROSS JOIN LATERAL (SELECT s.ctid FROM vehicle_snapshots AS s WHERE s.vehicle_id = v.vehicle_id"
+        "  AND s.time < kept.time ORDER BY s.time LIMIT %(most)s) AS old"
+        " LIMIT %(most)s))",
+        {"lateness": lateness, "most": SNAPSHOTS_AT_ONCE},
     ).rowcount
 
 

@@ -1,6 +1,6 @@
 """All SQL of an ingest batch, on a connection whose transaction the pipeline owns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import datetime
 from typing import LiteralString
 
@@ -54,6 +54,7 @@ CROSS JOIN LATERAL (
 """
 # Before every ping there can be; psycopg cannot read PostgreSQL's own '-infinity'.
 _DAWN = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_STREAM_ROWS = 20_000
 
 
 class StoredRows(msgspec.Struct, frozen=True):
@@ -83,7 +84,11 @@ def copy_pings(connection: psycopg.Connection, rows: Sequence[Row], *, expect_du
     Straight COPY is twice as fast as the way around duplicates, so that is tried first unless the
     caller has reason to expect some.
     """
-    data = copy_rows.encode(rows)
+    try:
+        data = copy_rows.encode(rows)
+    except (OverflowError, ValueError) as error:
+        # As if the database had refused it: the caller looks for the row and sets it aside.
+        raise psycopg.DataError(f"a value that no column holds: {error}") from error
     if not expect_duplicates:
         try:
             with connection.transaction():
@@ -105,6 +110,20 @@ def copy_pings(connection: psycopg.Connection, rows: Sequence[Row], *, expect_du
 def _copy(connection: psycopg.Connection, statement: LiteralString, data: bytes) -> None:
     with connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
         copy.write(data)
+
+
+def ensure_states(connection: psycopg.Connection, vehicle_id: int | None = None) -> None:
+    """A state row for the vehicle, or for every one (in one order, as several workers do it at once).
+
+    Without its row a vehicle cannot be locked.
+    """
+    connection.execute(
+        "INSERT INTO vehicle_states (vehicle_id) SELECT id FROM vehicles v"
+        " WHERE (%(only)s::bigint IS NULL OR id = %(only)s)"
+        " AND NOT EXISTS (SELECT FROM vehicle_states s WHERE s.vehicle_id = v.id)"
+        " ORDER BY id ON CONFLICT DO NOTHING",
+        {"only": vehicle_id},
+    )
 
 
 def lock_vehicles(connection: psycopg.Connection, vehicle_ids: Iterable[int]) -> dict[int, int]:
@@ -145,6 +164,21 @@ def pings_after(
     for candidates in result.values():
         candidates.sort(key=lambda candidate: candidate.key)
     return result
+
+
+def stream_pings(
+    connection: psycopg.Connection, vehicle_id: int, after_us: int | None
+) -> Generator[Candidate, None, None]:
+    """As `pings_after` for one vehicle, a piece at a time: its whole history may not fit into memory.
+
+    Read it to its end, or close it, before the connection is used for anything else.
+    """
+    parameters = {"vehicles": [vehicle_id], "after": [_DAWN if after_us is None else from_us(after_us)]}
+    with connection.cursor(name="pings_of_vehicle", binary=True) as cursor:
+        cursor.itersize = _STREAM_ROWS
+        cursor.execute(_PINGS_AFTER + "ORDER BY p.time, 2, p.device_id", parameters)
+        for _, priority, device_id, time, lon, lat, accuracy in cursor:
+            yield Candidate(Fix(to_us(time), lon, lat, accuracy, device_id), priority)
 
 
 def save_checkpoints(connection: psycopg.Connection, checkpoints: Sequence[Checkpoint]) -> None:

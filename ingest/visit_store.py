@@ -14,6 +14,9 @@ from ingest.fold import VehicleState
 from ingest.ping import rfc3339
 from ingest.times import from_us, to_us
 
+# Later than every visit.
+NEVER_US = 2**62
+
 
 class Crossing(msgspec.Struct, frozen=True):
     """One announced row of `crossings`."""
@@ -47,14 +50,19 @@ def tell_transitions(
     return apply_changes(connection, changes)
 
 
-def stored_visits(connection: psycopg.Connection, vehicle_id: int) -> list[StoredVisit]:
-    """Every visit of the vehicle that was not retracted."""
+def stored_visits(
+    connection: psycopg.Connection, vehicle_id: int, since_us: int | None = None
+) -> list[StoredVisit]:
+    """The visits of the vehicle that were not retracted: those entered at or after a time, or all."""
+    if since_us is not None and since_us >= NEVER_US:
+        return []
     return [
         StoredVisit(visit_id, fence_id, to_us(entered), _us(exited), inferred)
         for visit_id, fence_id, entered, exited, inferred in connection.execute(
             "SELECT id, geofence_id, entered_at, exited_at, inferred FROM visits"
-            " WHERE vehicle_id = %s AND retracted_at IS NULL ORDER BY entered_at",
-            [vehicle_id],
+            " WHERE vehicle_id = %s AND retracted_at IS NULL AND entered_at >= COALESCE(%s::timestamptz, '-infinity')"
+            " ORDER BY entered_at",
+            [vehicle_id, _time(since_us)],
         )
     ]
 

@@ -24,7 +24,7 @@ from ingest.intake import IntakeLimits, Message
 from ingest.listener import Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
-from ingest.reconcile import Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
+from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.times import to_us
 
 log = get_logger(__name__)
@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _RETRY_FIRST_S = 0.2
 _RETRY_MOST_S = 5.0
+# A worker told to stop gives a database that is away so long; what it holds comes again, it was not acked.
+_LEAVE_AFTER_S = 10.0
 _RETENTION_EVERY_S = 600.0
 _RETENTION_ROWS = 5_000
 _encode = msgspec.json.Encoder().encode
@@ -88,6 +90,10 @@ class Database:
                 connect_timeout=5,
                 options="-c timezone=UTC -c statement_timeout=60000",
                 tcp_user_timeout=30_000,
+                # A server that vanishes while it owes an answer: noticed in half a minute, not in two hours.
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=4,
             )
         return work(self._connection)
 
@@ -109,8 +115,10 @@ class Worker:
         self._refolds = Database(settings, "refolds")
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
+        self._stopped_s: float | None = None  # time.monotonic()
 
     def stop(self) -> None:
+        self._stopped_s = self._stopped_s or time.monotonic()
         self._listener.close()
 
     async def run(self) -> None:
@@ -155,7 +163,10 @@ class Worker:
             self._listener.publish(acks_topic(ack.uid), _encode(body))
 
     async def _store(self, messages: Sequence[Message]) -> list[BatchResult]:
-        """Store the messages, however long the database is away; what it cannot hold is set aside."""
+        """Store the messages, however long the database is away; what it cannot hold is set aside.
+
+        Raises psycopg errors only some time after `stop`.
+        """
         wait_s = _RETRY_FIRST_S
         while True:
             try:
@@ -167,6 +178,8 @@ class Worker:
                 half = len(messages) // 2
                 return await self._store(messages[:half]) + await self._store(messages[half:])
             except psycopg.Error as error:
+                if self._stopped_s is not None and time.monotonic() - self._stopped_s > _LEAVE_AFTER_S:
+                    raise
                 self._metrics.database_retries.inc()
                 log.warning("batch not stored, trying again", error=str(error).strip(), wait_s=wait_s)
                 await asyncio.sleep(wait_s)
@@ -197,6 +210,10 @@ class Worker:
             except psycopg.Error as error:
                 log.warning("refold put off", error=str(error).strip())
                 done = None
+            except Exception:
+                # A vehicle that cannot be folded is left alone for a while; the others go on.
+                log.exception("refold failed")
+                done = None
             if done is None:
                 await asyncio.sleep(self._settings.ingest_reconcile_s)
                 continue
@@ -218,7 +235,8 @@ class Worker:
             try:
                 while await self._refolds.run(self._drop_old_rejected) == _RETENTION_ROWS:
                     pass
-                await self._refolds.run(lambda connection: drop_old_snapshots(connection, lateness))
+                while await self._refolds.run(lambda c: drop_old_snapshots(c, lateness)) == SNAPSHOTS_AT_ONCE:
+                    pass
                 await asyncio.sleep(_RETENTION_EVERY_S)
             except psycopg.Error as error:
                 log.warning("retention put off", error=str(error).strip())

@@ -116,8 +116,17 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+def _is_sent_as_something_else(request: Request) -> bool:
+    """A body under another content type is taken for text, and every field would be called missing."""
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return False
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind != "application/json" and not kind.endswith("+json")
+
+
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
-    """422 `invalid_body`, or 400 `invalid_parameter` when the fault is in path or query.
+    """422 `invalid_body`, 415 when it was not sent as JSON, 400 `invalid_parameter` for path and query.
 
     Input values are not echoed: they may hold a password.
     """
@@ -127,6 +136,11 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
         for item in error.errors()
     ]
     in_body = any(field["field"].split(".")[0] == "body" for field in fields)
+    if in_body and _is_sent_as_something_else(request):
+        detail = "Send the body as JSON, with the header Content-Type: application/json."
+        return JSONResponse(
+            error_body("unsupported_media_type", detail, request_id_of(request)), status_code=415
+        )
     body: dict[str, Any] = error_body(
         "invalid_body" if in_body else "invalid_parameter",
         "The request body is malformed." if in_body else "A parameter of the address is malformed.",

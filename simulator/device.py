@@ -176,7 +176,9 @@ class Device:
                 await self._connection()
             except MqttConnectError as error:
                 if _reason(error) in REFUSALS and not self.counts.connects:
-                    self._failure = DeviceRefusedError(f"the broker refused device {self.uid!r}: {error}")
+                    self._failure = DeviceRefusedError(
+                        f"the broker refused device {self.uid!r}: {_words(error)}"
+                    )
                     break
             except aiomqtt.MqttError:
                 pass  # cut or unreachable: what is kept is sent again
@@ -299,6 +301,11 @@ class Device:
         # aiomqtt warns about many calls at once; the window is ours on purpose.
         client.pending_calls_threshold = self._habits.in_flight + 10
         return client
+
+
+def _words(error: MqttConnectError) -> str:
+    """aiomqtt's text is `[code:135] Not authorized`, which Rich takes for markup."""
+    return str(error).partition("] ")[2] or str(error)
 
 
 def _reason(error: MqttConnectError) -> int:

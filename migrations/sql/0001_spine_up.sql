@@ -176,7 +176,8 @@ CREATE TABLE dirty_vehicles (
     reason          text NOT NULL DEFAULT 'late',
     marked_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX dirty_vehicles_vehicle ON dirty_vehicles (vehicle_id);
+CREATE INDEX dirty_vehicles_vehicle ON dirty_vehicles (vehicle_id, id);
+CREATE INDEX dirty_vehicles_assignment ON dirty_vehicles (id) WHERE reason = 'assignment';
 
 CREATE TABLE visits (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -196,6 +197,7 @@ CREATE TABLE visits (
 );
 CREATE UNIQUE INDEX visits_key ON visits (vehicle_id, geofence_id, entered_at) WHERE retracted_at IS NULL;
 CREATE INDEX visits_geofence ON visits (geofence_id, entered_at);
+CREATE INDEX visits_vehicle ON visits (vehicle_id, entered_at) WHERE retracted_at IS NULL;
 
 -- Append-only: what was told about a visit, and when. The row is the outbox of orders and alerts.
 CREATE TABLE crossings (

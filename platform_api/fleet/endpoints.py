@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from platform_api.actor import Actor, Role
 from platform_api.deps import CurrentActor, NowDep, SessionDep, require_role
+from platform_api.fields import Id
 from platform_api.fleet import repository, service
 from platform_api.fleet.schemas import (
     AssignIn,
@@ -51,12 +52,12 @@ def list_vehicles(session: SessionDep, actor: Viewer, page: PageDep) -> Page[Veh
 
 
 @router.get("/vehicles/{vehicle_id}/", responses=errors(404))
-def get_vehicle(vehicle_id: int, session: SessionDep, actor: Viewer) -> VehicleOut:
+def get_vehicle(vehicle_id: Id, session: SessionDep, actor: Viewer) -> VehicleOut:
     return VehicleOut.of(service.get_vehicle(session, actor, vehicle_id))
 
 
 @router.patch("/vehicles/{vehicle_id}/", responses=errors(404, 422))
-def change_vehicle(vehicle_id: int, body: VehicleChange, session: SessionDep, actor: Carrier) -> VehicleOut:
+def change_vehicle(vehicle_id: Id, body: VehicleChange, session: SessionDep, actor: Carrier) -> VehicleOut:
     vehicle = service.change_vehicle(
         session,
         actor,

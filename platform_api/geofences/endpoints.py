@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from platform_api.actor import Actor, Role
 from platform_api.deps import NowDep, SessionDep, require_role
+from platform_api.fields import Id
 from platform_api.geofences import repository, service
 from platform_api.geofences.schemas import GeofenceIn, GeofenceOut
 from platform_api.pagination import Page, PageDep, page_of
@@ -40,11 +41,11 @@ def list_geofences(session: SessionDep, actor: Drawer, page: PageDep) -> Page[Ge
 
 
 @router.get("/{geofence_id}/", responses=errors(404))
-def get_geofence(geofence_id: int, session: SessionDep, actor: Drawer) -> GeofenceOut:
+def get_geofence(geofence_id: Id, session: SessionDep, actor: Drawer) -> GeofenceOut:
     return GeofenceOut.of(service.get_geofence(session, actor, geofence_id))
 
 
 @router.delete("/{geofence_id}/", status_code=204, response_class=Response, responses=errors(404, 409))
-def retire_geofence(geofence_id: int, session: SessionDep, actor: Drawer, now: NowDep) -> None:
+def retire_geofence(geofence_id: Id, session: SessionDep, actor: Drawer, now: NowDep) -> None:
     """It judges nothing any more; visits already recorded stay."""
     service.retire_geofence(session, actor, geofence_id, now=now)

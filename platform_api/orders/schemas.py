@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from geofence.errors import FenceError
 from geofence.geojson import parse_shape, to_geojson
+from geofence.shapes import signed_distance_m
 from platform_api.errors import Invalid
 from platform_api.fields import MAX_TEXT_CHARS, Id, Name, OptionalName, Time
 from platform_api.orders.models import Bid, Order, OrderHistory
@@ -20,6 +22,8 @@ MAX_AMOUNT_XOF = 1_000_000_000
 MAX_WEIGHT_KG = 500_000
 MAX_ROUTE_POINTS = 5_000
 DEFAULT_RADIUS_M = 200.0
+# A gate may lie beside its yard. Farther is a slip (swapped axes), and the order would never move.
+MAX_PIN_DISTANCE_M = 5_000.0
 
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
@@ -54,17 +58,21 @@ class PlaceIn(_Body):
     shape: dict[str, Any] | None = None
 
     def site(self) -> Site:
-        """Raises Invalid with FenceError's code for a shape that cannot be used."""
+        """Raises Invalid: FenceError's code for a shape that cannot be used, `place_far_from_shape`."""
         circle = {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [self.lon, self.lat]},
             "properties": {"radius_m": self.radius_m},
         }
         try:
-            shape = to_geojson(parse_shape(self.shape if self.shape is not None else circle))
+            shape = parse_shape(self.shape if self.shape is not None else circle)
         except FenceError as error:
             raise Invalid(error.code, f"{self.name}: {error.detail}") from error
-        return Site(self.name, self.lat, self.lon, shape)
+        away_m = signed_distance_m(shape, np.array([self.lon]), np.array([self.lat]))[0]
+        if away_m > MAX_PIN_DISTANCE_M:
+            detail = f"{self.name}: the shape is {away_m / 1000:.0f} km away from lat, lon; GeoJSON has longitude first"
+            raise Invalid("place_far_from_shape", detail)
+        return Site(self.name, self.lat, self.lon, to_geojson(shape))
 
 
 class OrderIn(_Body):

@@ -14,6 +14,7 @@ from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
+ADMINISTRATOR = ("--phone", "+221771234567", "--name", "Root", "--password", "correct horse battery")
 
 
 @pytest.fixture
@@ -69,6 +70,20 @@ def test_up_doctor_down(home: Path, ports: dict[str, int], env: dict[str, str]) 
         second = mess(env, "up", "--home", str(home))
         assert second.returncode == 1
         assert "already runs here" in second.stderr
+
+        elsewhere = mess(env, "up", "--home", str(home / "other"))
+        assert elsewhere.returncode == 1
+        assert "If it is another `mess up`" in elsewhere.stderr
+        assert "started" not in elsewhere.stderr
+
+        first, again = (mess(env, "createsuperuser", *ADMINISTRATOR) for _ in range(2))
+        assert first.returncode == 0, first.stderr
+        assert (again.returncode, again.stderr.partition(":")[0]) == (1, "phone_taken")
+
+        stranger = f"postgresql://nobody@127.0.0.1:{ports['database']}/mess"
+        report = mess({**env, "MESS_DATABASE_URL": stranger}, "doctor")
+        assert report.returncode == 1
+        assert "needs a user, password and database that it knows" in report.stdout
 
         stopped = mess(env, "down", "--home", str(home))
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr

@@ -1,19 +1,24 @@
 """Where a refold could stumble over its own start, or over one vehicle at the expense of all others."""
 
 import itertools
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from config.settings import Settings
 from geofence.settings import FenceSettings
+from ingest import reconcile, store
+from ingest.pipeline import Pipeline
 from ingest.reconcile import Reconciler
+from ingest.store import ensure_states
 from ingest.times import from_us
-from ingest.worker import reconcile_settings
+from ingest.worker import pipeline_settings, reconcile_settings
 from tests.support.ingest import (
     add_device,
     add_fence,
@@ -108,23 +113,6 @@ class TestStartingFromASnapshot:
         assert reconcile_all(connection, RULES) == 1
         assert truck.visits == [(120, None)]
 
-    def test_that_a_pass_begins_at(self, connection: psycopg.Connection) -> None:
-        """The fix before a pass lies within a hair of the border, so that the pass rounds to its very time."""
-        truck = Truck(connection)
-        truck.send((0, -OUT))
-        truck.send((100, -OUT))
-        row = connection.execute(
-            "INSERT INTO visits (vehicle_id, geofence_id, entered_at, enter_evidence)"
-            " VALUES (%s, %s, %s, '{}') RETURNING id",
-            [truck.vehicle_id, truck.fence_id, from_us(us(100))],
-        ).fetchone()
-        assert row is not None
-        connection.execute("UPDATE visits SET retracted_at = now() WHERE id = %s", row)
-        truck.send((102, OUT))
-        entered = [visit[0] for visit in truck.visits]
-        assert entered
-        assert entered[0] > 100
-
 
 class TestOneBadVehicle:
     def test_does_not_hold_up_the_others(
@@ -149,6 +137,23 @@ class TestOneBadVehicle:
         left = count(connection, "SELECT count(*) FROM dirty_vehicles WHERE vehicle_id = %s", bad.vehicle_id)
         assert left > 0
 
+    def test_that_fails_half_way_leaves_the_connection_usable(
+        self, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        truck = Truck(connection)
+        truck.send((0, OUT), (1000, OUT))
+        truck.send((500, IN), (600, OUT), (700, OUT))
+        reconciler = Reconciler(connection, EAGER)
+        with monkeypatch.context() as broken:
+            broken.setattr(reconcile, "fold", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError) as failure:
+                reconciler.run_once()
+        assert failure.value.__notes__ == [f"while folding vehicle {truck.vehicle_id} again"]
+        assert connection.info.transaction_status is TransactionStatus.IDLE
+        assert reconciler.run_once() is None, "put off"
+        assert Reconciler(connection, EAGER).run_once() is not None
+        assert truck.visits == [(500, 600)]
+
     def test_nor_does_a_fence_that_cannot_be_read(self, connection: psycopg.Connection) -> None:
         connection.execute("""INSERT INTO geofences (name, shape) VALUES ('broken', '{"type": "Nothing"}')""")
         truck = Truck(connection)
@@ -168,16 +173,89 @@ def test_a_vehicle_that_no_worker_has_seen_is_locked_all_the_same(
     class Watching(Reconciler):
         def _refold(self, *arguments: Any) -> Any:
             with psycopg.connect(database_url, autocommit=True) as other:
-                row = other.execute("SHOW server_version_num").fetchone()
-                assert row is not None
                 other.execute("SET lock_timeout = '100ms'")
                 try:
-                    other.execute(
-                        "INSERT INTO vehicle_states (vehicle_id) VALUES (%s) ON CONFLICT DO NOTHING", [vehicle_id]
-                    )
+                    # A worker that has just read the fleet.
+                    ensure_states(other, vehicle_id)
                 except psycopg.errors.LockNotAvailable:
                     locked.append(vehicle_id)
             return super()._refold(*arguments)
 
     assert Watching(connection, EAGER).run_once() is not None
     assert locked == [vehicle_id]
+
+
+def test_a_batch_that_missed_a_reassignment_is_waited_for(
+    connection: psycopg.Connection, database_url: str
+) -> None:
+    """Its ping is stored for the old vehicle; a refold of the new one before its commit would never see it."""
+    old, new = Truck(connection), Truck(connection)
+    old.send((0, OUT))
+
+    class Slow(Pipeline):
+        """Held between its last look at the fleet and its commit."""
+
+        def _save(self, *arguments: Any) -> None:
+            super()._save(*arguments)
+            folded.set()
+            assert go_on.wait(20)
+
+    folded, go_on = threading.Event(), threading.Event()
+    with psycopg.connect(database_url, autocommit=True) as own:
+        slow = Slow(own, pipeline_settings(RULES))
+        body = ping_body(us(100), LAT, LON)
+        batch = threading.Thread(target=slow.process, args=([message(old.uids[0], body)],))
+        batch.start()
+        try:
+            assert folded.wait(20)
+            reassign(connection, old.devices[0], new.vehicle_id, us(50), [old.vehicle_id, new.vehicle_id])
+            reconciler = Reconciler(connection, EAGER)
+            assert reconciler.run_once() is None
+        finally:
+            go_on.set()
+            batch.join(20)
+    refolded = [reconciler.run_once(), reconciler.run_once()]
+    assert [one.vehicle_id for one in refolded if one] == [old.vehicle_id, new.vehicle_id]
+    assert new.visits == [(100, None)]
+    assert old.visits == []
+
+
+def test_a_device_on_no_vehicle_is_looked_up_again_after_the_write(
+    connection: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truck = Truck(connection)
+    uid = f"loose-{truck.vehicle_id}"
+    device_id = add_device(connection, uid, None)
+    truck.pipeline.process([message(uid, ping_body(us(0), LAT, LON + OUT * METRE))])
+    copy = store.copy_pings
+
+    def assigned_meanwhile(*arguments: Any, **named: Any) -> store.StoredRows:
+        monkeypatch.setattr(store, "copy_pings", copy)
+        with psycopg.connect(database_url, autocommit=True) as other:
+            reassign(other, device_id, truck.vehicle_id, us(50), [truck.vehicle_id])
+            reconcile_all(other, RULES)
+        return copy(*arguments, **named)
+
+    monkeypatch.setattr(store, "copy_pings", assigned_meanwhile)
+    truck.pipeline.process([message(uid, ping_body(us(100), LAT, LON))])
+    assert truck.visits == [(100, None)]
+
+
+def reassign(
+    connection: psycopg.Connection, device_id: int, vehicle_id: int, at_us: int, touched: Sequence[int]
+) -> None:
+    """As platform_api.fleet does it."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE device_assignments SET valid_to = %s WHERE device_id = %s AND valid_to IS NULL",
+            [from_us(at_us), device_id],
+        )
+        connection.execute(
+            "INSERT INTO device_assignments (device_id, vehicle_id, valid_from) VALUES (%s, %s, %s)",
+            [device_id, vehicle_id, from_us(at_us)],
+        )
+        for vehicle in touched:
+            connection.execute(
+                "INSERT INTO dirty_vehicles (vehicle_id, from_time, reason) VALUES (%s, %s, 'assignment')",
+                [vehicle, from_us(at_us)],
+            )

@@ -17,6 +17,11 @@ from tests.support.api import Person, code_of, person
 pytestmark = pytest.mark.integration
 
 ORDERS = "/api/v1/orders/"
+SWAPPED = {
+    "type": "Feature",
+    "geometry": {"type": "Point", "coordinates": [14.6797, -17.4281]},
+    "properties": {"radius_m": 200},
+}
 
 
 def ids(someone: Person, query: str = "") -> list[str]:
@@ -133,6 +138,7 @@ def test_no_phone_number_or_name_of_people_leaks(world: World) -> None:
         ({"pickup": {**PICKUP, "radius_m": 0}}, (422, "radius_out_of_range")),
         ({"pickup": {**PICKUP, "radius": 5}}, (422, "invalid_body")),
         ({"pickup": {**PICKUP, "shape": {"type": "Point", "coordinates": [1, 2]}}}, (422, "radius_missing")),
+        ({"pickup": {**PICKUP, "shape": SWAPPED}}, (422, "place_far_from_shape")),
         ({"planned_route": [[-17.4, 14.6]]}, (422, "invalid_body")),
         ({"planned_route": [[-17.4, 14.6], [-17.4, 140.6]]}, (422, "invalid_body")),
         ({"color": "red"}, (422, "invalid_body")),

@@ -162,7 +162,8 @@ def test_every_error_has_one_shape(client: httpx.Client) -> None:
         client.get("/api/v1/auth/login/"),
         client.get("/api/v1/auth/me/"),
         driver.get("/api/v1/fleet/vehicles/"),
-        client.post("/api/v1/auth/login/", content=b"{"),
+        client.post("/api/v1/auth/login/", content=b"{", headers={"Content-Type": "application/json"}),
+        client.post("/api/v1/auth/login/", data={"phone": "771234567", "password": "long enough"}),
         client.get("/probe/crash/"),
         client.get("/probe/null/"),
         client.get("/probe/slow-down/"),
@@ -175,6 +176,7 @@ def test_every_error_has_one_shape(client: httpx.Client) -> None:
         (401, "not_authenticated"),
         (403, "role_not_allowed"),
         (422, "invalid_body"),
+        (415, "unsupported_media_type"),
         (500, "internal_error"),
         (500, "internal_error"),
         (429, "slow_down"),
@@ -187,8 +189,8 @@ def test_every_error_has_one_shape(client: httpx.Client) -> None:
         assert body["detail"]
         assert body["request_id"] == answer.headers["X-Request-Id"]
     assert answers[2].headers["WWW-Authenticate"] == "Bearer"
-    assert answers[7].headers["Retry-After"] == "7"
-    assert "secret internals" not in answers[5].text
+    assert answers[8].headers["Retry-After"] == "7"
+    assert "secret internals" not in answers[6].text
 
 
 def test_validation_names_the_field_and_never_echoes_the_value(client: httpx.Client) -> None:
