@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     rejected_payload_keep_bytes: int = Field(default=4096, ge=0)
     rejected_retention_days: int = Field(default=30, ge=1)
     lateness_days: int = Field(default=35, ge=1, description="snapshots older than this are dropped")
+    ping_retention_days: int = Field(default=0, ge=0, description="by device time; 0 = keep all")
     # A tracker clock may run ahead a little; more than this is a broken clock.
     max_future_s: int = Field(default=300, ge=0)
     earliest_year: int = Field(default=2015, ge=1980, description="GPS week rollover lands before")
@@ -90,6 +91,15 @@ class Settings(BaseSettings):
                         f"MESS_{name.upper()} must be a secret of your own with 32 characters "
                         "or more when MESS_ENVIRONMENT=production"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_pings_for_refolds(self) -> Self:
+        if 0 < self.ping_retention_days < self.lateness_days:
+            raise ValueError(
+                "MESS_PING_RETENTION_DAYS must be 0 (keep all) or at least MESS_LATENESS_DAYS"
+                f" ({self.lateness_days}): late pings are judged together with the stored ones"
+            )
         return self
 
     @property

@@ -14,8 +14,10 @@ import psycopg
 import structlog
 
 from brokers.topics import acks_topic
+from config import clock
 from config.logging import get_logger
 from config.settings import Settings
+from config.storage_level import drop_pings_before
 from ingest.account_store import Refused, Totals, add_totals, ranges, save_refused
 from ingest.announce import Announcer
 from ingest.codecs.codec import Limits
@@ -229,7 +231,7 @@ class Worker:
         return self._reconciler[1].run_once()
 
     async def _retain(self) -> None:
-        """Keep refused pings and safe points bounded, a piece at a time so that nothing waits for it."""
+        """Keep refused pings, safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
         lateness = timedelta(days=self._settings.lateness_days)
         while True:
             try:
@@ -237,10 +239,16 @@ class Worker:
                     pass
                 while await self._refolds.run(lambda c: drop_old_snapshots(c, lateness)) == SNAPSHOTS_AT_ONCE:
                     pass
+                while self._settings.ping_retention_days and await self._refolds.run(self._drop_old_pings):
+                    pass
                 await asyncio.sleep(_RETENTION_EVERY_S)
             except psycopg.Error as error:
                 log.warning("retention put off", error=str(error).strip())
                 await asyncio.sleep(_RETRY_MOST_S)
+
+    def _drop_old_pings(self, connection: psycopg.Connection) -> int:
+        cutoff = clock.now() - timedelta(days=self._settings.ping_retention_days)
+        return drop_pings_before(connection, cutoff)
 
     def _drop_old_rejected(self, connection: psycopg.Connection) -> int:
         return connection.execute(

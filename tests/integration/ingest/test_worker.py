@@ -189,3 +189,26 @@ async def test_sigterm_finishes_what_it_holds_and_leaves(
         20,
         "all 200 pings",
     )
+
+
+async def test_old_pings_are_dropped_when_so_set(
+    running: WorkerProcess,
+    connection: psycopg.Connection,
+    broker: Mosquitto,
+    database_url: str,
+    redis_url: str,
+    tmp_path: Path,
+) -> None:
+    uid = "truck-old"
+    add_device(connection, uid, None)
+    day_ms, now_ms = 86_400_000, int(time.time() * 1000)
+    ages = "SELECT round(extract(epoch FROM now() - time) / 86400) FROM pings p JOIN devices d ON d.id = p.device_id WHERE uid = %s ORDER BY 1"
+    rules = {"ingest_worker": "svc-ingest-sweeper", "ping_retention_days": 40}
+    async with client(broker, uid) as device:
+        for days in (1, 39, 100, 400):
+            await device.publish(f"v1/devices/{uid}/pings", json.dumps(ping(t=now_ms - days * day_ms)), qos=1)
+    await wait_until_async(lambda: len(connection.execute(ages, [uid]).fetchall()) == 4, 20, "four pings")
+    with worker(tmp_path, broker, database_url, redis_url, **rules):
+        await wait_until_async(
+            lambda: [int(row[0]) for row in connection.execute(ages, [uid])] == [1, 39], 20, "two to stay"
+        )
