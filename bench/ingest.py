@@ -206,6 +206,14 @@ async def _latency(rig: Rig, seconds: int) -> tuple[float, float, int]:
     return float(np.percentile(waits, 50)) * 1000, float(np.percentile(waits, 99)) * 1000, len(waits)
 
 
+def additions_s() -> float:
+    """Seconds for ten million additions: how fast this machine is at this moment, to compare runs by."""
+    begin, total = time.perf_counter(), 0
+    for number in range(10_000_000):
+        total += number
+    return time.perf_counter() - begin
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=150_000)

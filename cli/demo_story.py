@@ -23,6 +23,8 @@ from simulator.trouble import Trouble, publish_schedule
 
 PICKUP = ("Port de Dakar, môle 4", 14.6797, -17.4281)
 DROP = ("Entrepôt de Rufisque", 14.7157, -17.2736)
+# Far enough that the fixes outside the fence span its `exit_dwell_s`; else the last exit is never confirmed.
+LEAVE_M = 8_000.0
 RADIUS_M = 250.0
 PASSWORD = "a-password-for-the-demo"  # noqa: S105 - of people who exist for a minute on this machine
 TRUCK, PHONE_UID = "tracker-dk-4821-a", "phone-moussa"
@@ -244,7 +246,13 @@ class Road:
 
     def _messages(self, uid: str, receiver: Receiver, trouble: Trouble) -> Iterator[Message]:
         plan = plan_delivery(
-            Delivery((PICKUP[2], PICKUP[1]), (DROP[2], DROP[1]), pickup_wait_s=1500, drop_wait_s=1500)
+            Delivery(
+                (PICKUP[2], PICKUP[1]),
+                (DROP[2], DROP[1]),
+                pickup_wait_s=1500,
+                drop_wait_s=1500,
+                leave_m=LEAVE_M,
+            )
         )
         fixes: Iterator[Fix] = drive(
             plan.route, seed="demo", start_us=self._start_us, stops=plan.stops, receiver=receiver

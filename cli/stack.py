@@ -167,6 +167,8 @@ def _start_processes(
 
 def _healthy(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        answer = httpx.get(url, timeout=2, trust_env=False)
+        # Somebody else's server on this port may answer 200 to everything.
+        return answer.status_code == 200 and "database" in answer.json()
+    except (httpx.HTTPError, ValueError):
         return False

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 60.0
+PORTS = (20_000, 32_000)  # first and one past the last that `free_port` gives
 STOP_DEADLINE_S = 20.0
 LOG_TAIL_LINES = 20
 # A longer log is put aside (one generation) when its server starts again.
@@ -26,11 +28,20 @@ class PartFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback TCP port that was free a moment ago; a later bind may still lose a race."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback TCP port that was free a moment ago; a later bind may still lose a race.
+
+    From below the range that systems hand out by themselves (Linux: from 32768): a port of that range may go
+    to any connection of this machine in the seconds until the server binds it.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise PartFailed(f"no free port from {PORTS[0]} to {PORTS[1] - 1}")
 
 
 def accepts_tcp(host: str, port: int, timeout_s: float = 0.5) -> bool:
