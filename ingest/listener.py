@@ -213,8 +213,7 @@ class Listener:
         connection = self._client._connection
         if connection is None or connection.is_closing():
             return
-        v5 = self._version == MQTTv50
-        # MQTT 5 allows the short form without reason code when it is success.
+        # Also in MQTT 5: without a reason code it is success.
         packets = [
             _PUBACK.pack(0x40, 2, delivery.mid)
             for delivery in batch
@@ -222,7 +221,6 @@ class Listener:
         ]
         if packets:
             connection.send_package(b"".join(packets))
-        log.debug("acked", messages=len(packets), v5=v5)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send at most once, now; used for application acks, which devices ask for again by resending."""

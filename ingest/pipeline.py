@@ -66,7 +66,6 @@ class _Cached(msgspec.Struct):
     version: int
     state: VehicleState
     checkpoint_at: float  # time.monotonic()
-    snapshot_us: int
 
 
 class _StaleFleetError(Exception):
@@ -173,7 +172,7 @@ class Pipeline:
             ],
         )
         newest = _newest(outputs, stored.new)
-        self._save(outputs, locked, newest, folded)
+        self._save(inputs, outputs, locked, newest, folded)
         return late, _live(fleet, outputs, newest), crossings
 
     def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, list[Candidate]]]:
@@ -199,28 +198,26 @@ class Pipeline:
 
     def _save(
         self,
+        inputs: Sequence[VehicleInput],
         outputs: Sequence[VehicleOutput],
         locked: dict[int, int],
         newest: dict[tuple[int, int], Ping],
         folded: dict[int, _Cached],
     ) -> None:
         now = time.monotonic()
-        checkpoints, snapshots = [], []
-        for output in outputs:
+        checkpoints, snapshots, span_us = [], [], self._settings.snapshot_us
+        for before, output in zip(inputs, outputs, strict=True):
             cached = self._cache.get(output.vehicle_id)
             checkpoint_at = cached.checkpoint_at if cached else -1e9
-            snapshot_us = cached.snapshot_us if cached else 0
             if output.transitions or now - checkpoint_at >= self._settings.checkpoint_s:
                 checkpoint_at = now
                 checkpoints.append(
                     Checkpoint(output.vehicle_id, output.state, _position(output.state.last, newest))
                 )
-            if output.used and output.state.key[0] - snapshot_us >= self._settings.snapshot_us:
-                snapshot_us = output.state.key[0]
+            # By event time alone: workers that take turns with a vehicle do not each make their own.
+            if output.used and output.state.key[0] // span_us != before.state.key[0] // span_us:
                 snapshots.append((output.vehicle_id, output.state))
-            folded[output.vehicle_id] = _Cached(
-                locked[output.vehicle_id], output.state, checkpoint_at, snapshot_us
-            )
+            folded[output.vehicle_id] = _Cached(locked[output.vehicle_id], output.state, checkpoint_at)
         store.save_checkpoints(self._connection, checkpoints)
         store.save_snapshots(self._connection, snapshots)
 
