@@ -136,12 +136,13 @@ def throughput(rig: Rig, pings: int, batch: int) -> float:
     return count / seconds
 
 
-def baseline(rig: Rig, messages: int) -> float:
+def other(rig: Rig, module: str, pings: int, batch: int) -> float:
+    """Pings per second of another program that stores the same messages."""
     rig.empty()
-    plans = rig.plans(messages, 1)
-    count = sum(len(list(plan.messages)) for plan in plans)
-    command = [sys.executable, "-m", "bench.baseline_ingest", rig.broker.host, str(rig.broker.port)]
-    with rig.process("baseline", command, "ready"):
+    plans = rig.plans(pings // batch, batch)
+    count = sum(len(list(plan.messages)) for plan in plans) * batch
+    command = [sys.executable, "-m", f"bench.{module}", rig.broker.host, str(rig.broker.port)]
+    with rig.process(module, command, "ready"):
         seconds = asyncio.run(_drive(rig, plans, count, rig.rows))
     return count / seconds
 
@@ -222,7 +223,7 @@ def main() -> None:
     parser.add_argument("--vehicles", type=int, default=2000)
     parser.add_argument("--geofences", type=int, default=1000)
     parser.add_argument("--latency-seconds", type=int, default=15)
-    parser.add_argument("--only", choices=["baseline", "single", "batch", "latency"], default=None)
+    parser.add_argument("--only", choices=["baseline", "bare", "single", "batch", "latency"], default=None)
     options = parser.parse_args()
     with ExitStack() as stack:
         rig = Rig(stack, BenchFleet(options.vehicles, options.geofences))
@@ -236,8 +237,13 @@ def main() -> None:
         print(f"speed of the machine now: 10 million additions in Python take {additions_s():.2f} s")
         rates: dict[str, float] = {}
         if options.only in (None, "baseline"):
-            rates["baseline"] = baseline(rig, options.baseline)
+            rates["baseline"] = other(rig, "baseline_ingest", options.baseline, 1)
             print(f"baseline, aiomqtt + INSERT      {rates['baseline']:>10,.0f} msg/s")
+        if options.only in (None, "bare"):
+            rates["bare"] = other(rig, "bare_ingest", options.messages, 1)
+            print(f"bare, one ping a message        {rates['bare']:>10,.0f} msg/s")
+            rates["bare50"] = other(rig, "bare_ingest", options.pings, 50)
+            print(f"bare, 50 pings a message        {rates['bare50']:>10,.0f} pings/s")
         if options.only in (None, "single"):
             rates["single"] = throughput(rig, options.messages, 1)
             print(f"worker, one ping a message      {rates['single']:>10,.0f} msg/s")
