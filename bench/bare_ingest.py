@@ -6,6 +6,7 @@ everything that the worker does besides.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -57,7 +58,9 @@ class Bare:
         self._due = asyncio.Event()
         self._full = asyncio.Event()
 
-    async def on_message(self, client: object, topic: str, payload: bytes, qos: int, properties: object) -> int:
+    async def on_message(
+        self, client: object, topic: str, payload: bytes, qos: int, properties: object
+    ) -> int:
         body = decode(payload)
         device_id, now_us = self._devices[topic.split("/")[2]], time.time_ns() // 1000
         for p in body if type(body) is list else [body]:
@@ -74,10 +77,8 @@ class Bare:
         loop = asyncio.get_running_loop()
         while True:
             await self._due.wait()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), BATCH_WAIT_S)
-            except TimeoutError:
-                pass
             rows, stored = self._rows, self._stored
             self._rows, self._stored = [], loop.create_future()
             self._due.clear()

@@ -6,7 +6,7 @@ import msgspec
 
 from ingest.account_store import Refused
 from ingest.codecs.codec import Limits
-from ingest.codecs.registry import decode, device_uid
+from ingest.codecs.registry import decode, route
 from ingest.copy_rows import Row
 from ingest.fleet import Device, Fleet
 from ingest.ping import Ping, Rejected
@@ -46,7 +46,8 @@ def take_in(messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> 
     intake = Intake(0, [], 0, [], {})
     rows: dict[tuple[int, int], Row] = {}
     for message in messages:
-        uid = device_uid(message.topic)
+        found = route(message.topic)
+        uid = None if found is None else found.uid
         device = fleet.by_uid.get(uid) if uid is not None else None
         kept, rejected = _checked(message, limits)
         intake.received += len(kept) + len(rejected)

@@ -46,6 +46,14 @@ class Presence(msgspec.Struct, frozen=True):
     composed_us: int | None = None
 
 
+class CommandResult(msgspec.Struct, frozen=True):
+    """What a device answers to a command. `command_id` None = the format cannot say to which one."""
+
+    command_id: str | None
+    ok: bool
+    text: str = ""
+
+
 class Decoded(msgspec.Struct, frozen=True):
     """What one message came to. `pings` and `rejected` together are what counts as received.
 
@@ -55,6 +63,11 @@ class Decoded(msgspec.Struct, frozen=True):
     pings: list[Ping]
     rejected: list[Rejected] = []
     presence: Presence | None = None
+    # The device that the body names, on a topic that names none.
+    uid: str | None = None
+    results: list[CommandResult] = []
+    # What the device tells of itself besides positions, by name (battery optimisation on, ...).
+    report: dict[str, Any] | None = None
 
 
 # Every reason a ping may be refused for; metrics, rejected_pings and `mess decode` use these words.

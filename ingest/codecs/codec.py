@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.ping import Decoded, Ping, Presence, Rejected
+from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
 
 MAX_SEQ = 2**63 - 1  # a PostgreSQL bigint
 
@@ -26,11 +26,16 @@ class Codec:
     """One payload format and the topics it arrives on.
 
     A topic pattern is split at `/`: `{uid}` is the device's uid, any other `{name}` is one non-empty
-    level, all else is literal. `decode` gets a payload that is neither empty nor too large; it answers
-    bad input with `Rejected` and raises nothing.
+    level, all else is literal. A pattern without `{uid}` is for bodies that name their device
+    (`Decoded.uid`). `decode` gets a payload that is neither empty nor too large; it answers bad input
+    with `Rejected` and raises nothing.
+
+    `slug` is the last level of `v1/devices/{uid}/formats/{slug}`, where a device may send any format
+    under its own name, whatever topics the format itself has.
     """
 
     name: str
+    slug: str
     topics: tuple[str, ...]
     decode: Callable[[bytes, Limits], Decoded]
 
@@ -57,42 +62,46 @@ def check_batch_size(count: int, limits: Limits) -> None:
         raise RefusedError("too_many_pings", f"{count} pings in one message, the limit is {limits.max_pings}")
 
 
-def decode_each(body: Any, limits: Limits, read: Callable[[Any, Limits], Ping | Presence | None]) -> Decoded:
+# What one message is: a ping, presence, an answer to a command, a report (see `Decoded.report`), or nothing.
+Found = Ping | Presence | CommandResult | dict[str, Any] | None
+
+
+def decode_each(body: Any, limits: Limits, read: Callable[[Any, Limits], Found]) -> Decoded:
     """Read a body of one message or a list of them; a bad one is refused alone.
 
-    `read` returns None for a message without a position and raises `RefusedError` for a bad one.
+    `read` returns None for a message that tells nothing and raises `RefusedError` for a bad one.
     Raises `RefusedError` when the body as a whole is refused.
     """
     if type(body) is not list:
-        return _decode_one(body, limits, read)
+        return _sorted_out([body], limits, read)
     check_batch_size(len(body), limits)
+    return _sorted_out(body, limits, read, place="ping {} of {}: ")
+
+
+def _sorted_out(
+    messages: list[Any], limits: Limits, read: Callable[[Any, Limits], Found], place: str = ""
+) -> Decoded:
     pings: list[Ping] = []
     rejected: list[Rejected] = []
     presence: Presence | None = None
-    for index, message in enumerate(body):
+    results: list[CommandResult] = []
+    report: dict[str, Any] = {}
+    for number, message in enumerate(messages, 1):
         try:
             found = read(message, limits)
         except RefusedError as error:
-            detail = f"ping {index + 1} of {len(body)}: {error.detail}"
+            detail = place.format(number, len(messages)) + error.detail
             rejected.append(Rejected(error.reason, detail, readable_seq(message)))
-        else:
-            if type(found) is Ping:
-                pings.append(found)
-            elif type(found) is Presence:
-                presence = found
-    return Decoded(pings=pings, rejected=rejected, presence=presence)
-
-
-def _decode_one(
-    message: Any, limits: Limits, read: Callable[[Any, Limits], Ping | Presence | None]
-) -> Decoded:
-    try:
-        found = read(message, limits)
-    except RefusedError as error:
-        return Decoded(pings=[], rejected=[Rejected(error.reason, error.detail, readable_seq(message))])
-    if type(found) is Ping:
-        return Decoded(pings=[found])
-    return Decoded(pings=[], presence=found if type(found) is Presence else None)
+            continue
+        if type(found) is Ping:
+            pings.append(found)
+        elif type(found) is Presence:
+            presence = found
+        elif type(found) is CommandResult:
+            results.append(found)
+        elif type(found) is dict:
+            report.update(found)
+    return Decoded(pings=pings, rejected=rejected, presence=presence, results=results, report=report or None)
 
 
 def readable_seq(message: Any) -> int | None:

@@ -5,6 +5,7 @@ or null (unknown), and raises `RefusedError` with the reason otherwise.
 """
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
@@ -47,6 +48,10 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1  # what MessagePack can carry
 _KINDS = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text"}
 _KINDS |= {list: "a list", dict: "an object", bytes: "binary", datetime: "a timestamp"}
 
+_MAX_NUMBER_CHARS = 40
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -74,6 +79,19 @@ def number(message: Message, key: str, bounds: Range, *, reason: str = "value_ou
     if type(value) is float and not math.isfinite(value):
         raise RefusedError("not_finite", f"{key} is {value}")
     raise RefusedError(reason, f"{key} {_shown(value)} is outside {bounds.low:g}..{bounds.high:g}")
+
+
+def loose(value: Any) -> Any:
+    """A number that a device wrote as text, as the number it is; anything else as it came.
+
+    For formats whose devices do both; the readers here stay strict.
+    """
+    if type(value) is not str or len(value) > _MAX_NUMBER_CHARS:
+        return value
+    text = value.strip()
+    if not _NUMBER.fullmatch(text):
+        return value
+    return int(text) if _INTEGER.fullmatch(text) else float(text)
 
 
 def latitude(message: Message, key: str) -> float:

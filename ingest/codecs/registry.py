@@ -1,15 +1,23 @@
-"""Which codec reads which topic. A new format = one file with a `Codec`, and its line in `CODECS`."""
+"""Which codec reads which topic. A new format = one file in `ingest/codecs/formats` with a list `CODECS`."""
 
+import pkgutil
 import re
 from functools import lru_cache
+from importlib import import_module
+from typing import Final, NamedTuple
 
-from ingest.codecs import native, owntracks
+from ingest.codecs import formats
 from ingest.codecs.codec import Codec, Limits, refuse_message
 from ingest.ping import Decoded
 
-__all__ = ["CODECS", "Limits", "decode", "device_uid"]
+__all__ = ["BY_SLUG", "CODECS", "Limits", "Route", "decode", "decode_by", "foreign_filters", "route"]
 
-CODECS: tuple[Codec, ...] = (native.JSON, native.MSGPACK, native.STATUS, owntracks.JSON)
+CODECS: Final[tuple[Codec, ...]] = tuple(
+    codec
+    for module in sorted(pkgutil.iter_modules(formats.__path__), key=lambda found: found.name)
+    for codec in import_module(f"{formats.__name__}.{module.name}").CODECS
+)
+BY_SLUG: Final = {codec.slug: codec for codec in CODECS}
 
 # As `devices.uid` is checked in the database: what cannot be registered has no topic.
 _UID = re.compile(r"(?!svc-)[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
@@ -17,21 +25,41 @@ MAX_TOPIC_CHARS = 256
 # Topics are few per device and repeat for ever; about 20 MB when full.
 ROUTE_CACHE_SIZE = 65_536
 
-_PATTERNS = tuple((tuple(pattern.split("/")), codec) for codec in CODECS for pattern in codec.topics)
+_NATIVE = "v1"
+_BACKLOG = "backlog"
+_GATEWAY_LEVELS = 3  # v1/gateways/{gateway}
+
+
+class Route(NamedTuple):
+    """What a topic says of its messages before they are read."""
+
+    codec: Codec
+    uid: str | None  # None = the body names the device
+    gateway: str | None = None  # uid of the gateway that speaks for the device
+    backlog: bool = False  # the device says that these are old
+
+
+def route(topic: str) -> Route | None:
+    """None for a topic that no codec reads."""
+    return _route(topic) if len(topic) <= MAX_TOPIC_CHARS else None
 
 
 def decode(topic: str, payload: bytes, limits: Limits) -> Decoded:
     """The pings of one message, and a named reason for each that is refused. Raises nothing."""
-    route = _route(topic) if len(topic) <= MAX_TOPIC_CHARS else None
-    if route is None:
+    found = route(topic)
+    if found is None:
         return refuse_message("unknown_topic", "no codec reads this topic")
+    return decode_by(found.codec, payload, limits)
+
+
+def decode_by(codec: Codec, payload: bytes, limits: Limits) -> Decoded:
+    """As `decode`, by a codec that is known already."""
     if not payload:
         return refuse_message("payload_empty", "the message has no content")
     if len(payload) > limits.max_payload_bytes:
         return refuse_message(
             "payload_too_large", f"{len(payload)} bytes, the limit is {limits.max_payload_bytes}"
         )
-    codec = route[0]
     try:
         return codec.decode(payload, limits)
     except Exception as error:
@@ -39,35 +67,49 @@ def decode(topic: str, payload: bytes, limits: Limits) -> Decoded:
         return refuse_message("codec_failed", f"{codec.name}: {type(error).__name__}")
 
 
-def device_uid(topic: str) -> str | None:
-    """The uid of the device that a topic belongs to; None for a topic that no codec reads."""
-    route = _route(topic) if len(topic) <= MAX_TOPIC_CHARS else None
-    return None if route is None else route[1]
+def foreign_filters() -> list[str]:
+    """MQTT filters of the topics that formats bring with them; ours are spelled in `brokers.topics`."""
+    patterns = (pattern for codec in CODECS for pattern in codec.topics)
+    foreign = [pattern.split("/") for pattern in patterns if not pattern.startswith(f"{_NATIVE}/")]
+    return sorted({"/".join("+" if level.startswith("{") else level for level in p) for p in foreign})
+
+
+_PATTERNS = tuple((tuple(pattern.split("/")), codec) for codec in CODECS for pattern in codec.topics)
 
 
 @lru_cache(maxsize=ROUTE_CACHE_SIZE)
-def _route(topic: str) -> tuple[Codec, str] | None:
+def _route(topic: str) -> Route | None:
     levels = topic.split("/")
+    if levels[0] == _NATIVE and len(levels) > _GATEWAY_LEVELS and _UID.fullmatch(levels[2]):
+        if levels[1] == "gateways":
+            inner = _own_route(levels[_GATEWAY_LEVELS:])
+            return None if inner is None else inner._replace(gateway=levels[2])
+        if levels[1] == "devices" and levels[3] == "formats" and len(levels) == 5:
+            codec = BY_SLUG.get(levels[4])
+            return None if codec is None else Route(codec, levels[2])
+    return _own_route(levels)
+
+
+def _own_route(levels: list[str]) -> Route | None:
     for pattern, codec in _PATTERNS:
-        uid = _match(pattern, levels)
-        if uid is not None:
-            return codec, uid
+        if len(pattern) == len(levels):
+            matched, uid = _match(pattern, levels)
+            if matched:
+                return Route(codec, uid, backlog=levels[0] == _NATIVE and _BACKLOG in levels[3:])
     return None
 
 
-def _match(pattern: tuple[str, ...], levels: list[str]) -> str | None:
-    """The uid in a topic that fits the pattern, else None."""
-    if len(pattern) != len(levels):
-        return None
+def _match(pattern: tuple[str, ...], levels: list[str]) -> tuple[bool, str | None]:
+    """Whether a topic of the same length fits the pattern, and the uid in it."""
     uid: str | None = None
     for expected, level in zip(pattern, levels, strict=True):
         if expected == "{uid}":
             if _UID.fullmatch(level) is None:
-                return None
+                return False, None
             uid = level
         elif expected.startswith("{"):
             if not level or not level.isprintable():
-                return None
+                return False, None
         elif expected != level:
-            return None
-    return uid
+            return False, None
+    return True, uid

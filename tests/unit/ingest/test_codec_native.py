@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.codecs import native
 from ingest.codecs.codec import Limits
 from ingest.codecs.fields import MAX_TIME_US
+from ingest.codecs.formats import native
 from ingest.ping import Decoded, Ping
 
 LIMITS = Limits()

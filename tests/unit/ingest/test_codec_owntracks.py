@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ingest.codecs import owntracks
 from ingest.codecs.codec import Limits
+from ingest.codecs.formats import owntracks
 from ingest.ping import Decoded, Ping, Presence
 
 LIMITS = Limits()

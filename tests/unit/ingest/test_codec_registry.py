@@ -1,10 +1,13 @@
 """Topics to codecs, the limits of a message, and the promise that nothing raises."""
 
+import re
+
 import pytest
 
+from brokers.topics import matches
 from ingest.codecs import registry
 from ingest.codecs.codec import Codec, Limits
-from ingest.codecs.registry import CODECS, decode, device_uid
+from ingest.codecs.registry import BY_SLUG, CODECS, Route, decode, foreign_filters, route
 from ingest.ping import REASONS, Decoded
 
 LIMITS = Limits()
@@ -29,7 +32,9 @@ def reasons(decoded: Decoded) -> list[str]:
     ],
 )
 def test_topics_with_positions(topic: str, body: bytes) -> None:
-    assert device_uid(topic) == "truck-1"
+    found = route(topic)
+    assert found is not None
+    assert found.uid == "truck-1"
     assert len(decode(topic, body, LIMITS).pings) == 1
 
 
@@ -79,7 +84,7 @@ def test_status_topic() -> None:
     ],
 )
 def test_unknown_topics(topic: str) -> None:
-    assert device_uid(topic) is None
+    assert route(topic) is None
     assert reasons(decode(topic, GOOD, LIMITS)) == ["unknown_topic"]
 
 
@@ -94,8 +99,8 @@ def test_a_defect_of_a_codec_is_a_reason_of_its_own(monkeypatch: pytest.MonkeyPa
     def defective(payload: bytes, limits: Limits) -> Decoded:
         raise KeyError(payload)
 
-    broken = Codec(name="broken", topics=(), decode=defective)
-    monkeypatch.setattr(registry, "_route", lambda topic: (broken, "a"))
+    broken = Codec(name="broken", slug="broken", topics=(), decode=defective)
+    monkeypatch.setattr(registry, "_route", lambda topic: Route(broken, "a"))
     decoded = decode("v1/devices/a/pings", GOOD, LIMITS)
     assert reasons(decoded) == ["codec_failed"]
     assert decoded.rejected[0].detail == "broken: KeyError"
@@ -104,8 +109,40 @@ def test_a_defect_of_a_codec_is_a_reason_of_its_own(monkeypatch: pytest.MonkeyPa
 def test_no_topic_belongs_to_two_codecs() -> None:
     topics = [topic for codec in CODECS for topic in codec.topics]
     assert len(topics) == len(set(topics))
-    assert all("{uid}" in topic.split("/") for topic in topics)
-    assert len({codec.name for codec in CODECS}) == len(CODECS)
+    assert len({codec.name for codec in CODECS}) == len({codec.slug for codec in CODECS}) == len(CODECS)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,32}", codec.slug) for codec in CODECS)
+
+
+def test_a_device_may_send_any_format_under_its_own_name() -> None:
+    for slug, codec in BY_SLUG.items():
+        assert route(f"v1/devices/truck-1/formats/{slug}") == Route(codec, "truck-1")
+    assert route("v1/devices/truck-1/formats/other") is None
+    assert route("v1/devices/svc-x/formats/owntracks") is None
+
+
+def test_a_gateway_speaks_on_topics_below_its_own_name() -> None:
+    found = route("v1/gateways/mast-1/owntracks/truck-1/phone")
+    assert found is not None
+    assert (found.codec.slug, found.uid, found.gateway) == ("owntracks", "truck-1", "mast-1")
+    assert route("v1/gateways/mast-1") is None
+    assert route("v1/gateways/mast-1/other") is None
+    assert route("v1/gateways/svc-x/owntracks/truck-1/phone") is None
+    # no gateway behind a gateway
+    assert route("v1/gateways/a/v1/gateways/b/owntracks/truck-1/phone") is None
+
+
+def test_a_backlog_topic_says_so() -> None:
+    lanes = {lane: route(f"v1/devices/a/{lane}") for lane in ("pings", "backlog", "backlog/msgpack")}
+    assert [found.backlog for found in lanes.values() if found] == [False, True, True]
+    behind = route("v1/gateways/g/v1/devices/a/backlog")
+    assert behind is not None
+    assert behind.backlog
+
+
+def test_filters_of_foreign_topics_cover_them_and_nothing_of_ours() -> None:
+    filters = foreign_filters()
+    assert "owntracks/+/+" in filters
+    assert not any(matches("v1/devices/a/pings", each) for each in filters)
 
 
 def test_the_route_cache_is_bounded() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ingest.codecs import native
 from ingest.codecs.codec import Limits
+from ingest.codecs.formats import native
 from ingest.ping import Decoded, Presence
 
 LIMITS = Limits()

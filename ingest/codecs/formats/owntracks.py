@@ -127,6 +127,7 @@ def decode_json(payload: bytes, limits: Limits) -> Decoded:
 _DEVICE = "owntracks/{uid}/{device}"
 JSON = Codec(
     name="OwnTracks JSON",
+    slug="owntracks",
     topics=(
         _DEVICE,
         f"{_DEVICE}/event",
@@ -140,3 +141,4 @@ JSON = Codec(
     ),
     decode=decode_json,
 )
+CODECS = [JSON]

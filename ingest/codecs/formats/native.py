@@ -164,12 +164,17 @@ def decode_status(payload: bytes, limits: Limits) -> Decoded:
 
 JSON = Codec(
     name="native JSON",
+    slug="native-json",
     topics=("v1/devices/{uid}/pings", "v1/devices/{uid}/backlog", "v1/devices/{uid}/events"),
     decode=decode_json,
 )
 MSGPACK = Codec(
     name="native MessagePack",
+    slug="native-msgpack",
     topics=("v1/devices/{uid}/pings/msgpack", "v1/devices/{uid}/backlog/msgpack"),
     decode=decode_msgpack,
 )
-STATUS = Codec(name="native status", topics=("v1/devices/{uid}/status",), decode=decode_status)
+STATUS = Codec(
+    name="native status", slug="native-status", topics=("v1/devices/{uid}/status",), decode=decode_status
+)
+CODECS = [JSON, MSGPACK, STATUS]
