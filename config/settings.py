@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     ping_retention_days: int = Field(default=0, ge=0, description="by device time; 0 = keep all")
     # A tracker clock may run ahead a little; more than this is a broken clock.
     max_future_s: int = Field(default=300, ge=0)
+    max_past_days: int = Field(default=0, ge=0, description="older pings are refused; 0 = however old")
     earliest_year: int = Field(default=2015, ge=1980, description="GPS week rollover lands before")
     max_speed_kmh: float = Field(default=250.0, gt=0, description="faster than this is a jump")
     max_accuracy_m: float = Field(default=500.0, gt=0, description="worse fixes do not move the state")

@@ -1,6 +1,7 @@
 """News after the commit: live viewers by Redis, orders by task queue. Losing it loses no data."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from config.celery_app import queue
 from config.logging import get_logger
 from config.redis import async_redis, live_channel
 from config.settings import Settings
-from ingest.fold import TRACKER
+from ingest.interval_store import ToldInterval
 from ingest.metrics import Metrics
 from ingest.ping import normal_form, rfc3339
 from ingest.pipeline import LivePing
@@ -25,26 +26,46 @@ _MAX_WAITING = 200
 _encode = msgspec.json.Encoder().encode
 
 
-def channel_messages(
-    live: list[LivePing], crossings: list[Crossing], shards: int
-) -> dict[str, dict[str, list[Any]]]:
+class News(msgspec.Struct, frozen=True):
+    """What one commit has to tell."""
+
+    live: Sequence[LivePing] = ()
+    crossings: Sequence[Crossing] = ()
+    intervals: Sequence[ToldInterval] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.live or self.crossings or self.intervals)
+
+
+def channel_messages(news: News, shards: int) -> dict[str, dict[str, list[Any]]]:
     """One message a shard, as `config.redis.live_channel` documents it."""
     messages: dict[str, dict[str, list[Any]]] = {}
 
     def of(vehicle_id: int) -> dict[str, list[Any]]:
-        return messages.setdefault(live_channel(vehicle_id, shards), {"pings": [], "crossings": []})
+        channel = live_channel(vehicle_id, shards)
+        return messages.setdefault(channel, {"pings": [], "crossings": [], "intervals": []})
 
-    for seen in live:
-        source = "tracker" if seen.priority == TRACKER else "phone"
+    for seen in news.live:
         of(seen.vehicle_id)["pings"].append(
             {
                 "vehicle_id": seen.vehicle_id,
                 "device_id": seen.device_id,
-                "source": source,
+                "source": seen.source,
                 **normal_form(seen.ping),
             }
         )
-    for crossing in crossings:
+    for interval in news.intervals:
+        of(interval.vehicle_id)["intervals"].append(
+            {
+                "id": interval.interval_id,
+                "vehicle_id": interval.vehicle_id,
+                "kind": interval.kind,
+                "change": interval.change,
+                "started_at": rfc3339(interval.started_us),
+                "ended_at": None if interval.ended_us is None else rfc3339(interval.ended_us),
+            }
+        )
+    for crossing in news.crossings:
         of(crossing.vehicle_id)["crossings"].append(
             {
                 "id": crossing.id,
@@ -64,40 +85,37 @@ class Announcer:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._news: asyncio.Queue[tuple[list[LivePing], list[Crossing]]] = asyncio.Queue()
+        self._news: asyncio.Queue[News] = asyncio.Queue()
         self._redis = async_redis()
 
-    def tell(self, live: list[LivePing], crossings: list[Crossing]) -> None:
-        """Put in line. When viewers cannot be reached for long, positions are dropped; crossings are not."""
-        if not live and not crossings:
-            return
-        if self._news.qsize() >= _MAX_WAITING:
+    def tell(self, news: News) -> None:
+        """Put in line. When viewers cannot be reached for long, positions are dropped; the rest is not."""
+        if self._news.qsize() >= _MAX_WAITING and news.live:
             self._metrics.news_dropped.inc()
-            live = []
-            if not crossings:
-                return
-        self._news.put_nowait((live, crossings))
+            news = News((), news.crossings, news.intervals)
+        if news:
+            self._news.put_nowait(news)
 
     async def run(self) -> None:
         while True:
-            live, crossings = await self._news.get()
+            news = await self._news.get()
             try:
-                await self._send(live, crossings)
+                await self._send(news)
             except (redis.exceptions.RedisError, OSError) as error:
                 self._metrics.news_dropped.inc()
                 log.warning("live viewers not told", error=str(error))
             finally:
                 self._news.task_done()
 
-    async def _send(self, live: list[LivePing], crossings: list[Crossing]) -> None:
-        messages = channel_messages(live, crossings, self._settings.live_shards)
+    async def _send(self, news: News) -> None:
+        messages = channel_messages(news, self._settings.live_shards)
         async with self._redis.pipeline(transaction=False) as pipe:
             for channel, message in messages.items():
                 pipe.publish(channel, _encode(message))
             await asyncio.wait_for(pipe.execute(), 5)
-        if crossings:
+        if news.crossings:
             # Celery's client blocks; the sweep finds what could not be queued.
-            await asyncio.to_thread(_queue_all, [crossing.id for crossing in crossings])
+            await asyncio.to_thread(_queue_all, [crossing.id for crossing in news.crossings])
 
     async def drain(self, deadline_s: float = 5.0) -> None:
         """Wait until all is sent, but not for ever; then close."""

@@ -5,18 +5,15 @@ bytes in it, so rows are grouped by which of their columns are NULL; within a gr
 the same layout and the whole group is one structured array.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from types import NoneType
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ingest.ping import Ping
-
-Row = tuple[int, int, Ping]  # (device id, received_us, ping)
+from ingest.track import NONE, OPTIONAL, Extra, Ints, Pings
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -24,106 +21,88 @@ TRAILER = b"\xff\xff"
 POSTGRES_EPOCH_US = 946_684_800_000_000
 
 _FIXED = (("device_id", ">i8"), ("time", ">i8"), ("received_at", ">i8"), ("lat", ">f8"), ("lon", ">f8"))
-# In the order of Ping's fields after lat and lon, and of the table.
-_NULLABLE = (
-    ("speed_kmh", ">f4"),
-    ("heading_deg", ">f4"),
-    ("altitude_m", ">f4"),
-    ("accuracy_m", ">f8"),
-    ("satellites", ">i2"),
-    ("hdop", ">f4"),
-    ("ignition", "?"),
-    ("battery_pct", ">f4"),
-    ("fuel_pct", ">f4"),
-    ("odometer_km", ">f8"),
-    ("seq", ">i8"),
-    ("mock", "?"),
-)
+# A column of small integers that is a boolean in the table.
+_NULLABLE = tuple((name, "?" if kind == "i1" else f">{kind}") for name, kind, _ in OPTIONAL)
 COLUMNS = (*(name for name, _ in _FIXED + _NULLABLE), "extra")
-_VALUES = slice(3, 3 + len(_NULLABLE))  # of msgspec.structs.astuple(ping)
+_EXTRA_BIT = 1 << len(OPTIONAL)
 _encode_json = msgspec.json.Encoder().encode
 
 
-def encode(rows: Sequence[Row]) -> bytes:
+def encode(pings: Pings) -> bytes:
     """The COPY data of all rows, header and trailer included; columns as `COLUMNS`."""
-    if not rows:
-        return HEADER + TRAILER
-    devices, received, pings = zip(*rows, strict=True)
-    values = [msgspec.structs.astuple(ping) for ping in pings]
-    columns = list(zip(*values, strict=True))
-    # By type and not by comparing with None, which costs twice as much.
-    kinds = [set(map(type, column)) for column in columns[_VALUES]]
-    if not any(NoneType in found and len(found) > 1 for found in kinds):
-        # Devices of one kind leave out the same columns: nearly always one group.
-        mask = tuple([NoneType in found for found in kinds])
-        return HEADER + _encode_group(mask, devices, received, columns) + TRAILER
-    groups: dict[tuple[bool, ...], list[int]] = {}
-    for number, row in enumerate(values):
-        groups.setdefault(tuple([value is None for value in row[_VALUES]]), []).append(number)
     parts = [HEADER]
-    for absent, numbers in groups.items():
-        picked = list(zip(*(values[n] for n in numbers), strict=True))
-        parts.append(
-            _encode_group(absent, [devices[n] for n in numbers], [received[n] for n in numbers], picked)
-        )
+    if len(pings):
+        known = _known(pings)
+        # Devices of one kind leave out the same columns: nearly always one group.
+        codes = np.unique(known)
+        for code in codes.tolist():
+            rows = None if len(codes) == 1 else np.flatnonzero(known == code)
+            parts.append(_encode_group(pings, code, rows))
     parts.append(TRAILER)
     return b"".join(parts)
 
 
-def _encode_group(
-    mask: tuple[bool, ...], devices: Sequence[int], received: Sequence[int], columns: Sequence[Sequence[Any]]
-) -> bytes:
-    dtype, template, present = _layout(mask)
-    rows = len(devices)
-    array: npt.NDArray[Any] = np.full(rows, template, dtype=dtype)
-    array["device_id"] = np.fromiter(devices, np.int64, rows)
-    array["time"] = np.fromiter(columns[0], np.int64, rows) - POSTGRES_EPOCH_US
-    array["received_at"] = np.fromiter(received, np.int64, rows) - POSTGRES_EPOCH_US
-    array["lat"] = np.fromiter(columns[1], np.float64, rows)
-    array["lon"] = np.fromiter(columns[2], np.float64, rows)
-    for name, number, kind in present:
-        # Twice as fast as assigning the tuple, which numpy looks through for its type first.
-        array[name] = np.fromiter(columns[3 + number], kind, rows)
-    alarms, attributes = columns[-2], columns[-1]
-    if not any(alarms) and not any(attributes):
+def _known(pings: Pings) -> npt.NDArray[np.int32]:
+    """For each row the bits of its columns that are not NULL, and one for `extra`."""
+    known = np.zeros(len(pings), np.int32)
+    for bit, (name, kind, _) in enumerate(OPTIONAL):
+        column = getattr(pings, name)
+        known |= (~np.isnan(column) if kind[0] == "f" else column != NONE).astype(np.int32) << bit
+    if pings.extra:
+        known[np.fromiter(pings.extra, np.int64, len(pings.extra))] |= _EXTRA_BIT
+    return known
+
+
+def _encode_group(pings: Pings, code: int, rows: Ints | None) -> bytes:
+    dtype, template, present = _layout(code)
+    size = len(pings) if rows is None else len(rows)
+    array: npt.NDArray[Any] = np.full(size, template, dtype=dtype)
+
+    def put(name: str, column: npt.NDArray[Any]) -> None:
+        array[name] = column if rows is None else column[rows]
+
+    put("device_id", pings.device)
+    put("time", pings.time_us - POSTGRES_EPOCH_US)
+    put("received_at", pings.received_us - POSTGRES_EPOCH_US)
+    for name in ("lat", "lon", *present):
+        put(name, getattr(pings, name))
+    if not code & _EXTRA_BIT:
         return array.tobytes()
-    return _with_extra(array, alarms, attributes)
+    return _with_extra(array, range(size) if rows is None else rows.tolist(), pings.extra)
 
 
-def _with_extra(array: npt.NDArray[Any], alarms: Sequence[Any], attributes: Sequence[Any]) -> bytes:
-    """Replace the trailing NULL of each row that has alarms or attributes by its jsonb."""
+def _with_extra(array: npt.NDArray[Any], rows: Any, extra: Mapping[int, Extra]) -> bytes:
+    """Replace the trailing NULL of each row by its jsonb."""
     data, size = array.tobytes(), array.dtype.itemsize
     parts: list[bytes] = []
-    for number, (alarm, attribute) in enumerate(zip(alarms, attributes, strict=True)):
-        row = data[number * size : (number + 1) * size]
-        if alarm or attribute:
-            body = extra_json(alarm, attribute)
-            # jsonb's binary form: version byte 1, then the text
-            row = row[:-4] + (len(body) + 1).to_bytes(4, "big") + b"\x01" + body
-        parts.append(row)
+    for number, row in enumerate(rows):
+        body = extra_json(extra[row])
+        parts.append(data[number * size : (number + 1) * size - 4])
+        # jsonb's binary form: version byte 1, then the text
+        parts.append((len(body) + 1).to_bytes(4, "big") + b"\x01" + body)
     return b"".join(parts)
 
 
-def extra_json(alarms: Sequence[str], attributes: dict[str, Any] | None) -> bytes:
+def extra_json(extra: Extra) -> bytes:
     """The `extra` column: `{"alarms": [...], "attributes": {...}}`."""
-    return _encode_json({"alarms": alarms, "attributes": attributes or {}})
+    return _encode_json({"alarms": extra.alarms, "attributes": extra.attributes or {}})
 
 
 @lru_cache(maxsize=256)
-def _layout(
-    mask: tuple[bool, ...],
-) -> tuple[np.dtype[Any], npt.NDArray[Any], list[tuple[str, int, np.dtype[Any]]]]:
+def _layout(code: int) -> tuple[np.dtype[Any], npt.NDArray[Any], list[str]]:
     """Row layout of a group: dtype, a template row with all lengths set, and its present columns."""
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     lengths: dict[str, int] = {}
+    present: list[str] = []
     for name, kind in _FIXED:
         fields += [(f"{name}_length", ">i4"), (name, kind)]
         lengths[f"{name}_length"] = np.dtype(kind).itemsize
-    for (name, kind), absent in zip(_NULLABLE, mask, strict=True):
+    for bit, (name, kind) in enumerate(_NULLABLE):
         fields.append((f"{name}_length", ">i4"))
-        lengths[f"{name}_length"] = -1 if absent else np.dtype(kind).itemsize
-        if not absent:
+        lengths[f"{name}_length"] = np.dtype(kind).itemsize if code >> bit & 1 else -1
+        if code >> bit & 1:
             fields.append((name, kind))
+            present.append(name)
     fields.append(("extra_length", ">i4"))
     lengths["extra_length"] = -1
     dtype = np.dtype(fields)
@@ -131,9 +110,4 @@ def _layout(
     template["fields"] = len(COLUMNS)
     for name, length in lengths.items():
         template[name] = length
-    present = [
-        (name, number, np.dtype(kind).newbyteorder("="))
-        for number, ((name, kind), absent) in enumerate(zip(_NULLABLE, mask, strict=True))
-        if not absent
-    ]
     return dtype, template, present

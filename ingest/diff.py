@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from geofence.crossings import FenceState, Fix, Transition
-from ingest.fold import VehicleState
+from ingest.pairing import pair_up
+from ingest.state import VehicleState
 
 Change = Literal["created", "revised", "retracted"]
 
@@ -118,22 +119,20 @@ def scope_from(snapshot: VehicleState | None, first_us: int) -> int:
 
 
 def diff(stored: Sequence[StoredVisit], visits: Sequence[Visit]) -> list[VisitChange]:
-    """The fewest changes that make `stored` say what `visits` say, fence by fence.
-
-    A visit with the same entry is the same visit; else one that overlaps in time is taken as the
-    same, revised; the rest is created or retracted.
-    """
+    """The fewest changes that make `stored` say what `visits` say, fence by fence."""
     changes: list[VisitChange] = []
     for fence_id in sorted({v.geofence_id for v in stored} | {v.geofence_id for v in visits}):
-        old = [v for v in stored if v.geofence_id == fence_id]
-        new = sorted((v for v in visits if v.geofence_id == fence_id), key=lambda v: v.entered_us)
-        pairs, rest = _pair(old, new)
+        pairs, gone, fresh = pair_up(
+            [v for v in stored if v.geofence_id == fence_id],
+            [v for v in visits if v.geofence_id == fence_id],
+            lambda v: (v.entered_us, v.exited_us),
+            lambda v: (v.entered_us, v.exited_us),
+        )
         changes.extend(
             VisitChange("revised", before, after) for before, after in pairs if _differs(before, after)
         )
-        paired = {before.id for before, _ in pairs}
-        changes.extend(VisitChange("retracted", v, None) for v in old if v.id not in paired)
-        changes.extend(VisitChange("created", None, v) for v in rest)
+        changes.extend(VisitChange("retracted", v, None) for v in gone)
+        changes.extend(VisitChange("created", None, v) for v in fresh)
     return changes
 
 
@@ -160,34 +159,4 @@ def _differs(before: StoredVisit, after: Visit) -> bool:
         after.entered_us,
         after.exited_us,
         after.inferred,
-    )
-
-
-def _pair(
-    old: Sequence[StoredVisit], new: Sequence[Visit]
-) -> tuple[list[tuple[StoredVisit, Visit]], list[Visit]]:
-    by_entry = {v.entered_us: v for v in old}
-    pairs: list[tuple[StoredVisit, Visit]] = []
-    rest: list[Visit] = []
-    for visit in new:
-        same = by_entry.pop(visit.entered_us, None)
-        if same is not None:
-            pairs.append((same, visit))
-        else:
-            rest.append(visit)
-    unmatched: list[Visit] = []
-    for visit in rest:
-        twin = next((v for v in by_entry.values() if _overlap(v, visit)), None)
-        if twin is None:
-            unmatched.append(visit)
-        else:
-            del by_entry[twin.entered_us]
-            pairs.append((twin, visit))
-    return pairs, unmatched
-
-
-def _overlap(before: StoredVisit, after: Visit) -> bool:
-    forever = 2**62
-    return before.entered_us <= (after.exited_us or forever) and after.entered_us <= (
-        before.exited_us or forever
     )

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import numpy as np
 import psycopg
 
 from config.logging import get_logger
@@ -13,14 +14,16 @@ from geofence.errors import FenceError
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from geofence.settings import parse_settings
-from ingest.fold import PHONE, TRACKER
 from ingest.store import ensure_states
 from ingest.times import to_us
+from ingest.track import Ints
+from telemetry.rules import VehicleRules, merge
 
 log = get_logger(__name__)
 
 FOREVER_US = 2**62
 NO_CARRIER = -1
+NO_VEHICLE = -1
 
 
 class Assignment(msgspec.Struct, frozen=True, gc=False):
@@ -32,15 +35,27 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
 class Device(msgspec.Struct, frozen=True):
     id: int
     uid: str
-    priority: int
+    kind: str  # tracker, phone or gateway
+    priority: int  # the lower, the better a source
+    carrier: int  # carrier key, NO_CARRIER when none
     assignments: Sequence[Assignment]
 
-    def vehicle_at(self, time_us: int) -> int | None:
-        """The vehicle this device was assigned to at that device time, if any."""
-        for assignment in self.assignments:
-            if assignment.from_us <= time_us < assignment.to_us:
-                return assignment.vehicle_id
-        return None
+    @property
+    def only_vehicle(self) -> int | None:
+        """The vehicle of all times, NO_VEHICLE when it never has one; None when that depends on the time."""
+        if not self.assignments:
+            return NO_VEHICLE
+        first = self.assignments[0]
+        whole = len(self.assignments) == 1 and (first.from_us, first.to_us) == (-FOREVER_US, FOREVER_US)
+        return first.vehicle_id if whole else None
+
+    def vehicles_at(self, time_us: Ints) -> Ints:
+        """The vehicle this device was assigned to at each device time; NO_VEHICLE when none."""
+        vehicles = np.full(len(time_us), NO_VEHICLE, np.int64)
+        # The first that holds counts, as two may touch.
+        for assignment in reversed(self.assignments):
+            vehicles[(assignment.from_us <= time_us) & (time_us < assignment.to_us)] = assignment.vehicle_id
+        return vehicles
 
 
 class Fleet(msgspec.Struct, frozen=True):
@@ -48,6 +63,11 @@ class Fleet(msgspec.Struct, frozen=True):
     by_uid: dict[str, Device]
     by_id: dict[int, Device]
     carriers: dict[int, int]  # vehicle id -> carrier key, NO_CARRIER when none
+    rules: dict[int, VehicleRules]  # of vehicles that have other than the defaults
+    defaults: VehicleRules
+
+    def rules_of(self, vehicle_id: int) -> VehicleRules:
+        return self.rules.get(vehicle_id, self.defaults)
 
 
 def carrier_key(carrier_id: UUID | None) -> int:
@@ -64,7 +84,7 @@ def versions(connection: psycopg.Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def load_fleet(connection: psycopg.Connection) -> Fleet:
+def load_fleet(connection: psycopg.Connection, defaults: VehicleRules) -> Fleet:
     """All enabled devices with their assignments; also makes a state row for every new vehicle."""
     version, _ = versions(connection)
     ensure_states(connection)
@@ -76,20 +96,60 @@ def load_fleet(connection: psycopg.Connection) -> Fleet:
             Assignment(_us(start, -FOREVER_US), _us(end, FOREVER_US), vehicle_id)
         )
     devices = [
-        Device(device_id, uid, TRACKER if kind == "tracker" else PHONE, assignments.get(device_id, ()))
-        for device_id, uid, kind in connection.execute("SELECT id, uid, kind FROM devices WHERE NOT disabled")
+        Device(device_id, uid, kind, priority, carrier_key(carrier_id), assignments.get(device_id, ()))
+        for device_id, uid, kind, priority, carrier_id in connection.execute(
+            "SELECT id, uid, kind, priority, carrier_id FROM devices WHERE NOT disabled"
+        )
     ]
     carriers = {
         vehicle_id: carrier_key(carrier_id)
         for vehicle_id, carrier_id in connection.execute("SELECT id, carrier_id FROM vehicles")
     }
-    return Fleet(version, {d.uid: d for d in devices}, {d.id: d for d in devices}, carriers)
+    return Fleet(
+        version,
+        {d.uid: d for d in devices},
+        {d.id: d for d in devices},
+        carriers,
+        _rules(connection, defaults),
+        defaults,
+    )
 
 
-def carrier_of(connection: psycopg.Connection, vehicle_id: int) -> int:
-    """The carrier key of one vehicle, as `Fleet.carriers` has it."""
+def _rules(
+    connection: psycopg.Connection, defaults: VehicleRules, vehicle_id: int | None = None
+) -> dict[int, VehicleRules]:
+    """Vehicles with settings of their own: the fleet's, then those of its devices, the best source's last."""
+    layers: dict[int, list[dict[str, Any]]] = {}
+    for vehicle, settings in connection.execute(_SETTINGS, {"vehicle": vehicle_id}):
+        layers.setdefault(vehicle, []).append(settings)
+    return {vehicle: merge(defaults, each) for vehicle, each in layers.items()}
+
+
+_SETTINGS = """
+SELECT v.id, s.settings FROM telemetry_settings s JOIN vehicles v ON v.carrier_id = s.carrier_id
+WHERE %(vehicle)s::bigint IS NULL OR v.id = %(vehicle)s
+UNION ALL
+(SELECT a.vehicle_id, s.settings
+ FROM telemetry_settings s JOIN devices d ON d.id = s.device_id
+ JOIN device_assignments a ON a.device_id = d.id AND a.valid_to IS NULL
+ WHERE %(vehicle)s::bigint IS NULL OR a.vehicle_id = %(vehicle)s
+ ORDER BY d.priority DESC, d.id DESC)
+"""
+
+
+class VehicleFacts(msgspec.Struct, frozen=True):
+    """What a refold needs to know of its vehicle, as `Fleet` has it."""
+
+    carrier: int
+    rules: VehicleRules
+
+
+def facts_of(connection: psycopg.Connection, vehicle_id: int, defaults: VehicleRules) -> VehicleFacts:
     row = connection.execute("SELECT carrier_id FROM vehicles WHERE id = %s", [vehicle_id]).fetchone()
-    return NO_CARRIER if row is None else carrier_key(row[0])
+    return VehicleFacts(
+        NO_CARRIER if row is None else carrier_key(row[0]),
+        _rules(connection, defaults, vehicle_id).get(vehicle_id, defaults),
+    )
 
 
 class FenceCache:

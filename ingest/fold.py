@@ -1,285 +1,218 @@
-"""One truck from its fixes: which ones count, and which fences it entered and left. Pure.
+"""One vehicle from its pings in event time: which count, what they show, and what is told of it. Pure.
 
-`fold` advances many vehicles at once, each by fixes in event-time order, with one vectorised fence
-query for all of them. What depends on order is decided here, never before storage:
+`fold` advances many vehicles at once, each by its rows of one track. What depends on order is decided here, never
+before storage, so folding the same set of pings always ends in the same state, however they came:
 
-- **arbitration**: a phone's fix counts only while no tracker fix counted for `takeover_us`;
-- **accuracy**: a fix worse than the limit says nothing;
-- **jump**: a fix that would need more than `max_speed_kmh` since the last one is held as suspect;
-  three suspects that agree with each other move the truck there after all.
+1. `arbitration`: which fixes count;
+2. `fence_walk`: fences entered and left;
+3. `motion`: trips, stops, parking, gaps, idling, tow;
+4. `behaviour`, `fuel`: speeding, harsh driving, fuel drop and refuel;
+5. `alarm_watch`: alarms of every device, of all pings.
 
-A fix that does not count leaves no trace in the state (a suspect leaves itself), so folding the
-same set of fixes always ends in the same state.
+Whatever can be seen of all vehicles at once (ways, hits, whether there is anything to do at all) is computed on
+columns in `ingest.used`; the machines themselves go one by one.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
-from geofence.crossings import FenceState, Fix, Sample, Transition, expire, step
-from geofence.index import FenceIndex, Hits
+from geofence.crossings import Transition
+from geofence.index import FenceIndex
+from ingest import alarm_watch, behaviour, fuel, motion, motion_state
+from ingest.arbitration import Chosen, VehicleInput, choose, fix_of
+from ingest.fence_walk import hits_by_point, walk
+from ingest.interval import Interval
+from ingest.motion_state import MotionState, Sample
+from ingest.state import Source, VehicleState
+from ingest.track import NONE, Ints, Pings
+from ingest.used import UsedFixes
+from telemetry.rules import VehicleRules
 
-Key = tuple[int, int, int]  # (time_us, priority, device_id): the order of the fold
-NOTHING_SEEN: Key = (-(2**62), 0, 0)
-TRACKER, PHONE = 0, 1
-AGREEING_SUSPECTS = 3
-_JUMP_SLACK_M = 200.0  # noise of two honest fixes shortly after one another
-_DEGREE_M = 111_320.0
-
-
-class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """A stored ping as the fold takes it. `priority`: 0 tracker, 1 phone; lower wins."""
-
-    fix: Fix
-    priority: int
-
-    @property
-    def key(self) -> Key:
-        return (self.fix.time_us, self.priority, self.fix.device_id)
-
-
-class VehicleState(msgspec.Struct, frozen=True, array_like=True):
-    """Everything the fold remembers of one vehicle; written to the database as msgpack."""
-
-    key: Key = NOTHING_SEEN  # of the last fix that left a trace
-    last: Fix | None = None  # last fix that counted
-    tracker_since_us: int | None = None  # start of the tracker's run without a takeover gap
-    tracker_last_us: int | None = None
-    suspect: Fix | None = None
-    suspects: int = 0
-    fences: dict[int, FenceState] = {}
-
-
-class FoldLimits(msgspec.Struct, frozen=True):
-    max_speed_kmh: float
-    max_accuracy_m: float
-    takeover_us: int
-
-
-class VehicleInput(msgspec.Struct, frozen=True):
-    vehicle_id: int
-    carrier: int  # -1 = none
-    state: VehicleState
-    candidates: Sequence[Candidate]  # in key order, all after `state.key`
+US = 1_000_000
+_SAMPLE_US = motion.SAMPLE_S * US
+_NO_ALARMS = alarm_watch.DeviceAlarms()
 
 
 class VehicleOutput(msgspec.Struct, frozen=True):
     vehicle_id: int
     state: VehicleState
-    used: Sequence[Fix]  # the fixes that counted
+    used: Ints  # rows of the track that counted
     transitions: list[tuple[int, Transition]]  # (geofence id, what happened), in event time
+    told: list[Interval]  # in the order of telling; of one key the last word counts
 
 
-def encode_state(state: VehicleState) -> bytes:
-    return msgspec.msgpack.encode(state)
-
-
-def decode_state(data: bytes) -> VehicleState:
-    return msgspec.msgpack.decode(data, type=VehicleState)
-
-
-def split_late(
-    state: VehicleState, candidates: Iterable[Candidate], limits: FoldLimits
-) -> tuple[list[Candidate], int | None]:
-    """The candidates that continue `state`, sorted; and the earliest time a late one changes, or None.
-
-    A late fix that would not have counted anyway (too inaccurate, or a phone's while the tracker
-    was surely reporting) changes nothing and is not reported.
-    """
-    on_time: list[Candidate] = []
-    late_us: int | None = None
-    key, last_us, sorted_already = state.key, state.key[0], True
-    for candidate in candidates:
-        time_us = candidate.fix.time_us
-        # Times decide nearly always; whole keys are compared when they do not.
-        if time_us > key[0] or candidate.key > key:
-            on_time.append(candidate)
-            sorted_already = sorted_already and time_us > last_us
-            last_us = time_us
-        elif not _surely_without_effect(state, candidate, limits):
-            late_us = time_us if late_us is None else min(late_us, time_us)
-    if not sorted_already:
-        on_time.sort(key=lambda candidate: candidate.key)
-    return on_time, late_us
-
-
-def _surely_without_effect(state: VehicleState, candidate: Candidate, limits: FoldLimits) -> bool:
-    if (candidate.fix.accuracy_m or 0.0) > limits.max_accuracy_m:
-        return True
-    since, last = state.tracker_since_us, state.tracker_last_us
-    if candidate.priority == TRACKER or since is None or last is None:
-        return False
-    return since <= candidate.fix.time_us <= last + limits.takeover_us
-
-
-def fold(vehicles: Sequence[VehicleInput], index: FenceIndex, limits: FoldLimits) -> list[VehicleOutput]:
-    """Advance every vehicle by its candidates; see the module for what counts."""
-    selected = [_select(vehicle.state, vehicle.candidates, limits) for vehicle in vehicles]
-    hits = _hits_by_point(vehicles, selected, index)
+def fold(
+    track: Pings, priority: Ints, vehicles: Sequence[VehicleInput], index: FenceIndex
+) -> list[VehicleOutput]:
+    """Advance every vehicle by its rows; see the module for what counts."""
+    chosen = choose(track, priority, vehicles)
+    used = UsedFixes(track, vehicles, chosen)
+    hits = hits_by_point(track, used.rows, used.before, used.vehicles, used.sizes, index)
+    watched = alarm_watch.rows_of_interest(track, vehicles)
     outputs = []
-    offset = 0
-    for vehicle, (selected_state, used) in zip(vehicles, selected, strict=True):
-        state = selected_state
+    for vehicle, choice, first, interesting in zip(vehicles, chosen, used.firsts, watched, strict=True):
+        size = len(choice.rows)
+        state, told = _advance(used, first, size, vehicle, choice)
+        if interesting or size < vehicle.stop - vehicle.start:
+            state, alarms = _watch(track, priority, vehicle, choice.rows, state)
+            told += alarms
         transitions: list[tuple[int, Transition]] = []
-        fences = vehicle.state.fences
-        if used and (fences or (hits and not hits.keys().isdisjoint(range(offset, offset + len(used))))):
-            fences, transitions = _walk(vehicle, used, offset, hits, index)
-            state = msgspec.structs.replace(selected_state, fences=fences)
-        offset += len(used)
-        outputs.append(VehicleOutput(vehicle.vehicle_id, state, used, transitions))
+        if size and (state.fences or (hits and not hits.keys().isdisjoint(range(first, first + size)))):
+            fences, transitions = walk(track, choice.rows, first, vehicle, hits, index)
+            state = msgspec.structs.replace(state, fences=fences)
+        outputs.append(VehicleOutput(vehicle.vehicle_id, state, choice.rows, transitions, told))
     return outputs
 
 
-def _select(
-    state: VehicleState, candidates: Sequence[Candidate], limits: FoldLimits
-) -> tuple[VehicleState, list[Fix]]:
-    """Arbitration, accuracy and jumps: the state without fences, and the fixes that count."""
-    last, seen = state.last, None
-    since, tracker_last = state.tracker_since_us, state.tracker_last_us
-    suspect, suspects = state.suspect, state.suspects
-    max_speed_kmh, max_accuracy_m, takeover_us = msgspec.structs.astuple(limits)
-    used: list[Fix] = []
-    for candidate in candidates:
-        fix = candidate.fix
-        time_us = fix.time_us
-        if fix.accuracy_m is not None and fix.accuracy_m > max_accuracy_m:
-            continue
-        silent = tracker_last is None or time_us - tracker_last > takeover_us
-        if candidate.priority != TRACKER and not silent:
-            continue
-        seen = candidate
-        if last is not None and is_jump(last, fix, max_speed_kmh):
-            agrees = suspect is not None and not is_jump(suspect, fix, max_speed_kmh)
-            suspect, suspects = fix, suspects + 1 if agrees else 1
-            if suspects < AGREEING_SUSPECTS:
-                continue
-        suspect, suspects = None, 0
-        last = fix
-        if candidate.priority == TRACKER:
-            since = time_us if silent else since
-            tracker_last = time_us
-        used.append(fix)
-    key = state.key if seen is None else seen.key
-    return VehicleState(key, last, since, tracker_last, suspect, suspects, state.fences), used
+def open_intervals(state: VehicleState) -> list[Interval]:
+    """What was told and is not over, as it would be told now."""
+    return [
+        *motion_state.open_intervals(state.motion),
+        *behaviour.open_intervals(state.behaviour),
+        *alarm_watch.open_intervals(state.alarms),
+    ]
 
 
-def way_m(a: Fix, b: Fix) -> float:
-    """Length of the way between two fixes, metres; flat-earth, good to 1 % below 200 km."""
-    north = (b.lat - a.lat) * _DEGREE_M
-    east = (b.lon - a.lon) * _DEGREE_M * math.cos(math.radians((a.lat + b.lat) / 2))
-    return math.hypot(east, north)
+def all_on_time(state: VehicleState, first_us: int) -> bool:
+    """Whether rows from this time on surely come after all that the state knows."""
+    return first_us > state.key[0] and all(first_us > each.quiet_us for each in state.alarms.values())
 
 
-def is_jump(a: Fix, b: Fix, max_speed_kmh: float) -> bool:
-    """Whether getting from `a` to `b` in their time apart needs more than the speed limit."""
-    possible_m = _JUMP_SLACK_M + max_speed_kmh / 3.6 * ((b.time_us - a.time_us) / 1e6)
-    # A degree of longitude is nowhere longer than one of latitude: most fixes need no more than this.
-    if (abs(b.lat - a.lat) + abs(b.lon - a.lon)) * _DEGREE_M <= possible_m:
+def late_rows(track: Pings, priority: Ints, vehicle: VehicleInput) -> tuple[int, int | None]:
+    """How many of the vehicle's rows (the first ones) are not after its state; and from when to fold again, or None.
+
+    A late ping that surely would not have counted anyway (too inaccurate, or of another source while the present one
+    was reporting) and says nothing of alarms changes nothing.
+    """
+    state, row = vehicle.state, vehicle.start
+    changed_us: int | None = None
+    while row < vehicle.stop and key_of(track, priority, row) <= state.key:
+        if changed_us is None and _may_have_effect(track, priority, row, vehicle):
+            changed_us = int(track.time_us[row])
+        row += 1
+    if changed_us is None:
+        changed_us = alarm_watch.overtaken_us(state.alarms, track, row, vehicle.stop)
+    return row - vehicle.start, changed_us
+
+
+def key_of(track: Pings, priority: Ints, row: int) -> tuple[int, int, int]:
+    return (int(track.time_us[row]), int(priority[row]), int(track.device[row]))
+
+
+def _may_have_effect(track: Pings, priority: Ints, row: int, vehicle: VehicleInput) -> bool:
+    state, (time_us, rank, device_id) = vehicle.state, key_of(track, priority, row)
+    if alarm_watch.may_matter(state.alarms.get(device_id), time_us, track, row):
+        return True
+    if track.accuracy_m[row] > vehicle.rules.max_accuracy_m:
         return False
-    return way_m(a, b) > possible_m + (a.accuracy_m or 0.0) + (b.accuracy_m or 0.0)
+    source: Source | None = state.source
+    if source is None or device_id == source.device_id or rank < source.priority:
+        return True
+    return not source.since_us <= time_us <= source.last_us + vehicle.rules.takeover_s * US
 
 
-def _hits_by_point(
-    vehicles: Sequence[VehicleInput], selected: Sequence[tuple[VehicleState, list[Fix]]], index: FenceIndex
-) -> dict[int, list[tuple[int, float, float, float]]]:
-    """One fence query for all fixes: point -> [(fence position, distance, pass in, pass out)]."""
-    if not index.fences:
-        return {}
-    flat: list[float] = []
-    vehicle_ids: list[int] = []
-    carriers: list[int] = []
-    for vehicle, (_, used) in zip(vehicles, selected, strict=True):
-        previous = vehicle.state.last
-        lon, lat = (math.nan, math.nan) if previous is None else (previous.lon, previous.lat)
-        for fix in used:
-            flat += (fix.lon, fix.lat, lon, lat)
-            lon, lat = fix.lon, fix.lat
-        vehicle_ids += [vehicle.vehicle_id] * len(used)
-        carriers += [vehicle.carrier] * len(used)
-    if not vehicle_ids:
-        return {}
-    columns = np.fromiter(flat, np.float64, len(flat)).reshape(-1, 4)
-    lons, lats, previous_lons, previous_lats = np.ascontiguousarray(columns.T)
-    found: Hits = index.hits(
-        lons,
-        lats,
-        previous_lons,
-        previous_lats,
-        np.array(vehicle_ids, dtype=np.int64),
-        np.array(carriers, dtype=np.int64),
-    )
-    by_point: dict[int, list[tuple[int, float, float, float]]] = {}
-    for point, fence, distance, into, out in zip(
-        found.point.tolist(),
-        found.fence.tolist(),
-        found.distance_m.tolist(),
-        found.pass_in.tolist(),
-        found.pass_out.tolist(),
-        strict=True,
-    ):
-        by_point.setdefault(point, []).append((fence, distance, into, out))
-    return by_point
+def _advance(
+    used: UsedFixes, first: int, size: int, vehicle: VehicleInput, choice: Chosen
+) -> tuple[VehicleState, list[Interval]]:
+    """The state after the vehicle's used fixes, but for fences and alarms."""
+    state, rules, told = vehicle.state, vehicle.rules, choice.told
+    last, moved, driving, tank = state.last, state.motion, state.behaviour, state.fuel
+    odo_mm, engine_us, ignition = state.odo_mm, state.engine_us, state.ignition
+    if size:
+        end = first + size
+        moved = _move(used, first, end, vehicle, told)
+        driving = _drive(used, first, end, driving, rules, told)
+        if used.has_fuel[first]:
+            tank = _burn(used, first, end, tank, rules, told)
+        last = fix_of(used.track, int(choice.rows[-1]))
+        odo_mm, engine_us = used.odo_mm[end - 1], engine_us + used.engine_us[first]
+        ignition = used.ignition[end - 1]
+    return VehicleState(
+        choice.key, last, choice.source, choice.suspect, choice.suspects, state.fences,
+        odo_mm, engine_us, ignition, moved, driving, tank, state.alarms,
+    ), told  # fmt: skip
 
 
-def _walk(
-    vehicle: VehicleInput,
-    used: Sequence[Fix],
-    offset: int,
-    hits: dict[int, list[tuple[int, float, float, float]]],
-    index: FenceIndex,
-) -> tuple[dict[int, FenceState], list[tuple[int, Transition]]]:
-    """Step every fence that the vehicle is at, or that a fix hits, fix by fix."""
-    # A fence that is no longer in the index was retired: its visits stay as they were told.
-    active = {fid: state for fid, state in vehicle.state.fences.items() if index.position_of(fid) is not None}
-    transitions: list[tuple[int, Transition]] = []
-    previous = vehicle.state.last
-    for number, fix in enumerate(used):
-        near = {index.fences[hit[0]].id: hit for hit in hits.get(offset + number, ())}
-        for fence_id in sorted(near.keys() | active.keys()):
-            state, made = _step_fence(
-                index, fence_id, active.get(fence_id), near.get(fence_id), previous, fix
-            )
-            transitions.extend((fence_id, transition) for transition in made)
-            if state is None:
-                active.pop(fence_id, None)
-            else:
-                active[fence_id] = state
-        previous = fix
-    return active, transitions
+def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: list[Interval]) -> MotionState:
+    state, rules = vehicle.state.motion, vehicle.rules
+    times, ignitions, speeds = used.time_us, used.ignition, used.speed_kmh
+    gap_us = rules.gap_s * US
+    due_us = -(2**62) if state.last is None else state.last.time_us + _SAMPLE_US
+    engine = motion_state.engine_of(state)
+    top_kmh = state.top_kmh
+    for i in range(first, end):
+        time_us, ignition, speed_kmh = times[i], ignitions[i], speeds[i]
+        if time_us < due_us and (ignition in (engine, NONE)):
+            top_kmh = max(top_kmh, speed_kmh)
+            continue
+        before = None
+        if time_us - used.before_us[i] > gap_us:
+            before = _before(used, i, first, vehicle, top_kmh)
+        sample = used.sample(i, max(top_kmh, speed_kmh))
+        state, made = motion.step(state, sample, before, rules)
+        told += made
+        top_kmh, due_us = 0.0, time_us + _SAMPLE_US
+        engine = engine if ignition == NONE else ignition
+    return state if top_kmh == state.top_kmh else msgspec.structs.replace(state, top_kmh=top_kmh)
 
 
-def _step_fence(
-    index: FenceIndex,
-    fence_id: int,
-    state: FenceState | None,
-    hit: tuple[int, float, float, float] | None,
-    previous: Fix | None,
-    fix: Fix,
-) -> tuple[FenceState | None, tuple[Transition, ...]]:
-    position = index.position_of(fence_id)
-    assert position is not None
-    fence = index.fences[position]
-    if fence.valid_until_us is not None and fix.time_us >= fence.valid_until_us:
-        return None, expire(state, fence.valid_until_us, fix) if state else ()
-    if fence.valid_from_us is not None and fix.time_us < fence.valid_from_us:
-        return None, ()
-    if hit is None:
-        return step(state, Sample(fix, math.inf), fence.settings)
-    _, distance, into, out = hit
-    if previous is None or math.isnan(into):
-        return step(state, Sample(fix, distance), fence.settings)
-    way_us = fix.time_us - previous.time_us
-    # After the fix before, whatever rounding says: a visit belongs to the fix that shows it.
-    earliest_us = min(previous.time_us + 1, fix.time_us)
-    sample = Sample(
-        fix,
-        distance,
-        max(earliest_us, previous.time_us + round(into * way_us)),
-        max(earliest_us, previous.time_us + round(out * way_us)),
-        way_m(previous, fix),
-        (previous.accuracy_m or 0.0) + (fix.accuracy_m or 0.0),
-        way_us,
-    )
-    return step(state, sample, fence.settings)
+def _before(used: UsedFixes, i: int, first: int, vehicle: VehicleInput, top_kmh: float) -> Sample:
+    """The used fix before number `i`, for a gap: no more of it than the state remembers too."""
+    if i > first:
+        return Sample(
+            used.time_us[i - 1], used.lon[i - 1], used.lat[i - 1], used.odo_mm[i - 1], top_kmh=top_kmh
+        )
+    last = vehicle.state.last
+    assert last is not None
+    return Sample(last.time_us, last.lon, last.lat, vehicle.state.odo_mm, top_kmh=top_kmh)
+
+
+def _drive(
+    used: UsedFixes,
+    first: int,
+    end: int,
+    state: behaviour.Behaviour,
+    rules: VehicleRules,
+    told: list[Interval],
+) -> behaviour.Behaviour:
+    if not used.drives_unusually[first] and state.speeding is None:
+        moment = used.moment(end - 1)
+        return state if moment is None else msgspec.structs.replace(state, last=moment)
+    for i in range(first, end):
+        moment = used.moment(i)
+        if moment is not None:
+            state, made = behaviour.step(state, moment, rules)
+            told += made
+    return state
+
+
+def _burn(
+    used: UsedFixes, first: int, end: int, state: fuel.Fuel | None, rules: VehicleRules, told: list[Interval]
+) -> fuel.Fuel | None:
+    for i in range(first, end):
+        reading = used.reading(i)
+        if reading is not None:
+            state, made = fuel.step(state, reading, rules)
+            told += made
+    return state
+
+
+def _watch(
+    track: Pings, priority: Ints, vehicle: VehicleInput, used: Ints, state: VehicleState
+) -> tuple[VehicleState, list[Interval]]:
+    """Alarms of all rows, those that do not count too."""
+    alarms, key, told = dict(state.alarms), state.key, list[Interval]()
+    counted = set(used.tolist())
+    for row in range(vehicle.start, vehicle.stop):
+        now = key_of(track, priority, row)
+        before = alarms.get(now[2], _NO_ALARMS)
+        if not alarm_watch.is_quiet(before, track, row, vehicle.rules):
+            alarms[now[2]], made = alarm_watch.step(before, track, row, vehicle.rules)
+            key = max(key, now)
+            told += made
+        elif row not in counted:
+            alarms[now[2]] = msgspec.structs.replace(before, quiet_us=max(before.quiet_us, now[0]))
+    if key == state.key and alarms == state.alarms:
+        return state, told
+    return msgspec.structs.replace(state, key=key, alarms=alarms), told

@@ -1,22 +1,27 @@
 """From the messages of a batch to rows worth storing: decode, steps, devices, repeats. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.account_store import Refused
-from ingest.codecs.codec import Limits
-from ingest.codecs.registry import decode, route
-from ingest.copy_rows import Row
+from ingest.codecs.codec import Limits, Plain
+from ingest.codecs.registry import Route, decode, decode_by, route
 from ingest.fleet import Device, Fleet
-from ingest.ping import Ping, Rejected
-from ingest.steps import StepContext, apply_steps
+from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
+from ingest.steps import StepContext, apply_steps, needs_a_look
+from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numbers_by_device, together
 
 # Larger sequence numbers are kept on the ping but take no part in acks.
 MAX_ACKED_SEQ = 2**62
+_GATEWAY = "gateway"
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One MQTT message as it came in."""
 
     topic: str
@@ -29,82 +34,187 @@ class IntakeLimits(msgspec.Struct, frozen=True):
     earliest_us: int
     max_future_us: int
     keep_payload_bytes: int
+    max_past_us: int = 0
+
+    def context(self, received_us: int) -> StepContext:
+        return StepContext(received_us, self.earliest_us, self.max_future_us, self.max_past_us)
 
 
-class Intake(msgspec.Struct):
-    """What a batch of messages came to; `received == len(rows) + repeats + len(refused)`."""
+class Told(msgspec.Struct, frozen=True):
+    """What a device said of itself besides positions."""
 
-    received: int
-    rows: list[Row]  # no two with the same device and time
-    repeats: int  # same device and time as another ping of this very batch
+    device: Device
+    received_us: int
+    presence: Presence | None
+    results: Sequence[CommandResult]
+    report: dict[str, Any] | None
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """What a batch of messages came to; `received == len(pings) + len(repeated) + len(refused)`."""
+
+    pings: Pings  # no two with the same device and time
+    repeated: Ints  # devices of pings whose device and time another ping of this batch has too
     refused: list[Refused]
     handled_seqs: dict[int, set[int]]  # device id -> numbers that need no resending
+    told: list[Told]
+
+    @property
+    def received(self) -> int:
+        return len(self.pings) + len(self.repeated) + len(self.refused)
 
 
 def take_in(messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> Intake:
     """Decode and check every message; nothing here raises for what a device sent."""
-    intake = Intake(0, [], 0, [], {})
-    rows: dict[tuple[int, int], Row] = {}
-    for message in messages:
+    desk = _Desk(messages, fleet, limits)
+    for number, message in enumerate(messages):
+        desk.take(number, message)
+    pings = desk.checked(*desk.columns())
+    kept, repeated = _without_repeats(pings)
+    return Intake(kept, repeated, desk.refused, desk.handled_seqs, desk.told)
+
+
+class _Desk:
+    """Messages being read: piles of pings, each with the number of its message."""
+
+    def __init__(self, messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> None:
+        self._messages, self._fleet, self._limits = messages, fleet, limits
+        self._devices: list[Device | None] = []
+        self._uids: list[str | None] = []
+        self._plain: dict[Plain, tuple[list[Any], list[int], list[int]]] = {}
+        self._pings: list[Ping] = []
+        self._origins: list[int] = []
+        self.refused: list[Refused] = []
+        self.handled_seqs: dict[int, set[int]] = {}
+        self.told: list[Told] = []
+
+    def take(self, number: int, message: Message) -> None:
         found = route(message.topic)
         uid = None if found is None else found.uid
-        device = fleet.by_uid.get(uid) if uid is not None else None
-        kept, rejected = _checked(message, limits)
-        intake.received += len(kept) + len(rejected)
-        if device is None and kept:
+        device = None if uid is None else self._fleet.by_uid.get(uid)
+        plain = None if found is None or device is None or found.gateway else found.codec.plain
+        if plain is not None and len(message.payload) <= self._limits.codec.max_payload_bytes:
+            structs = plain.read(message.payload, self._limits.codec)
+            if structs is not None:
+                pile = self._plain.setdefault(plain, ([], [], []))
+                pile[0].extend(structs)
+                pile[1].append(number)
+                pile[2].append(len(structs))
+                self._devices.append(device)
+                self._uids.append(uid)
+                return
+        self._read_carefully(number, message, found)
+
+    def _read_carefully(self, number: int, message: Message, found: Route | None) -> None:
+        decoded = _decoded(message, found, self._limits.codec)
+        uid = decoded.uid if found is None or found.uid is None else found.uid
+        device = self._device(uid, found)
+        self._devices.append(device)
+        self._uids.append(uid)
+        for rejection in decoded.rejected:
+            self.refuse(number, rejection)
+        if device is None:
             why = f"no enabled device {uid!r} is registered"
-            rejected = [*rejected, *(Rejected("unknown_device", why, ping.seq) for ping in kept)]
-            kept = []
-        for rejection in rejected:
-            intake.refused.append(_refused(message, uid, rejection, limits))
-        if device is not None:
-            _keep(intake, rows, device, message, kept, rejected)
-    intake.rows = list(rows.values())
-    return intake
+            if found is not None and found.gateway is not None:
+                why += f" with the carrier of an enabled gateway {found.gateway!r}"
+            for ping in decoded.pings:
+                self.refuse(number, Rejected("unknown_device", why, ping.seq))
+            return
+        self._pings += decoded.pings
+        self._origins += [number] * len(decoded.pings)
+        if decoded.presence is not None or decoded.results or decoded.report is not None:
+            self.told.append(
+                Told(device, message.received_us, decoded.presence, decoded.results, decoded.report)
+            )
+
+    def _device(self, uid: str | None, found: Route | None) -> Device | None:
+        """The device that a message is of; a gateway speaks only for those of its own carrier."""
+        device = None if uid is None else self._fleet.by_uid.get(uid)
+        if device is None or found is None or found.gateway is None:
+            return device
+        gateway = self._fleet.by_uid.get(found.gateway)
+        if gateway is None or gateway.kind != _GATEWAY or gateway.carrier != device.carrier:
+            return None
+        return device
+
+    def columns(self) -> tuple[Pings, Ints]:
+        """All pings read, and the number of the message of each."""
+        ids = np.array([NONE if device is None else device.id for device in self._devices], np.int64)
+        received_us = np.array([message.received_us for message in self._messages], np.int64)
+        parts, origins = [], []
+        for plain, (structs, numbers, counts) in self._plain.items():
+            rows = [msgspec.structs.astuple(struct) for struct in structs]
+            origin = np.repeat(np.array(numbers, np.int64), counts)
+            times_us = plain.times_us([row[0] for row in rows])
+            parts.append(from_values(rows, ids[origin], times_us, received_us[origin], {}))
+            origins.append(origin)
+        if self._pings or not parts:
+            origin = np.array(self._origins, np.int64)
+            parts.append(from_pings(self._pings, ids[origin], received_us[origin]))
+            origins.append(origin)
+        return (parts[0] if len(parts) == 1 else together(parts)), np.concatenate(origins)
+
+    def checked(self, pings: Pings, origin: Ints) -> Pings:
+        """The pings that pass the steps; the others are refused."""
+        limits = self._limits
+        for device_id, numbers in numbers_by_device(pings.device, pings.seq, MAX_ACKED_SEQ).items():
+            self.handled_seqs.setdefault(device_id, set()).update(numbers)
+        doubtful = needs_a_look(pings, limits.context(0))
+        if not len(doubtful):
+            return pings
+        keep = np.ones(len(pings), bool)
+        times_us = pings.time_us.copy()
+        extra = dict(pings.extra)
+        for row in doubtful.tolist():
+            kept, rejected = apply_steps([pings.ping(row)], limits.context(int(pings.received_us[row])))
+            for rejection in rejected:
+                self.refuse(int(origin[row]), rejection)
+            keep[row] = bool(kept)
+            if kept and kept[0].time_us != times_us[row]:
+                times_us[row] = kept[0].time_us
+                extra[row] = Extra(kept[0].alarms, kept[0].attributes)
+        return replace(pings, time_us=times_us, extra=extra).take(np.flatnonzero(keep))
+
+    def refuse(self, number: int, rejection: Rejected) -> None:
+        message, device = self._messages[number], self._devices[number]
+        self.refused.append(
+            Refused(
+                message.received_us,
+                message.topic,
+                self._uids[number],
+                rejection.reason,
+                rejection.detail,
+                message.payload[: self._limits.keep_payload_bytes],
+                len(message.payload),
+            )
+        )
+        if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
+            self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
 
 
-def _checked(message: Message, limits: IntakeLimits) -> tuple[Sequence[Ping], Sequence[Rejected]]:
-    decoded = decode(message.topic, message.payload, limits.codec)
-    context = StepContext(message.received_us, limits.earliest_us, limits.max_future_us)
-    kept, rejected = apply_steps(decoded.pings, context)
-    return kept, [*decoded.rejected, *rejected] if decoded.rejected else rejected
+def _decoded(message: Message, found: Route | None, limits: Limits) -> Decoded:
+    if found is None:
+        return decode(message.topic, message.payload, limits)
+    return decode_by(found.codec, message.payload, limits)
 
 
-def _keep(
-    intake: Intake,
-    rows: dict[tuple[int, int], Row],
-    device: Device,
-    message: Message,
-    kept: Sequence[Ping],
-    rejected: Sequence[Rejected],
-) -> None:
-    for ping in kept:
-        key = (device.id, ping.time_us)
-        other = rows.get(key)
-        if other is None:
-            rows[key] = (device.id, message.received_us, ping)
-        else:
-            intake.repeats += 1
-            if _rank(ping) < _rank(other[2]):
-                rows[key] = (device.id, message.received_us, ping)
-    sequence = [ping.seq for ping in kept] + [rejection.seq for rejection in rejected]
-    numbers = [seq for seq in sequence if seq is not None and 0 <= seq < MAX_ACKED_SEQ]
-    if numbers:
-        intake.handled_seqs.setdefault(device.id, set()).update(numbers)
+def _without_repeats(pings: Pings) -> tuple[Pings, Ints]:
+    """One ping of each device and time, and the devices of the others.
+
+    The smaller one stays, as `store` decides in SQL: by latitude, longitude, accuracy, unknown last.
+    """
+    if len(pings) < 2:
+        return pings, pings.device[:0]
+    order = np.lexsort((pings.time_us, pings.device))
+    if not _same_as_before(pings, order).any():
+        return pings, pings.device[:0]
+    accuracy_m = np.nan_to_num(pings.accuracy_m, nan=np.inf)
+    order = np.lexsort((accuracy_m, pings.lon, pings.lat, pings.time_us, pings.device))
+    repeat = np.concatenate([[False], _same_as_before(pings, order)])
+    return pings.take(np.sort(order[~repeat])), pings.device[order[repeat]]
 
 
-def _rank(ping: Ping) -> tuple[float, float, float]:
-    """Which of two pings of one device and time stays: the smaller, as `store` decides in SQL."""
-    return (ping.lat, ping.lon, float("inf") if ping.accuracy_m is None else ping.accuracy_m)
-
-
-def _refused(message: Message, uid: str | None, rejection: Rejected, limits: IntakeLimits) -> Refused:
-    return Refused(
-        message.received_us,
-        message.topic,
-        uid,
-        rejection.reason,
-        rejection.detail,
-        message.payload[: limits.keep_payload_bytes],
-        len(message.payload),
-    )
+def _same_as_before(pings: Pings, order: Ints) -> NDArray[np.bool_]:
+    device, time_us = pings.device[order], pings.time_us[order]
+    same: NDArray[np.bool_] = (device[1:] == device[:-1]) & (time_us[1:] == time_us[:-1])
+    return same

@@ -84,6 +84,7 @@ REASONS = {
     "value_out_of_range": "a field other than the coordinates is outside its range",
     "no_fix": "the device says it has no fix, or sends 0/0",
     "time_too_old": "the device clock is before the earliest plausible year",
+    "time_in_past": "the ping was made longer ago than the limit",
     "time_in_future": "the device clock runs ahead of the server by more than the limit",
     "encrypted": "the payload is encrypted and the platform holds no key",
     "unknown_topic": "no codec reads this topic",

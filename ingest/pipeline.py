@@ -4,33 +4,29 @@ import time
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import psycopg
 
-from geofence.crossings import Fix
 from geofence.index import FenceIndex
-from ingest import store, visit_store
+from ingest import interval_store, store, visit_store
 from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
-from ingest.copy_rows import Row
-from ingest.fleet import FenceCache, Fleet, load_fleet, versions
-from ingest.fold import (
-    Candidate,
-    FoldLimits,
-    VehicleInput,
-    VehicleOutput,
-    VehicleState,
-    fold,
-    split_late,
-)
-from ingest.intake import Intake, IntakeLimits, Message, take_in
+from ingest.arbitration import VehicleInput, fix_of
+from ingest.fleet import NO_CARRIER, NO_VEHICLE, FenceCache, Fleet, load_fleet, versions
+from ingest.fold import VehicleOutput, all_on_time, fold, late_rows
+from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
+from ingest.interval_store import ToldInterval
 from ingest.ping import Ping
-from ingest.store import Checkpoint, Position
+from ingest.state import VehicleState
+from ingest.store import Checkpoint, Position, Track
+from ingest.track import TRUE, Pings, groups, known, numbers_by_device, together
 from ingest.visit_store import Crossing
+from telemetry.rules import VehicleRules
 
 
 class PipelineSettings(msgspec.Struct, frozen=True):
     worker: str
     intake: IntakeLimits
-    fold: FoldLimits
+    rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
 
@@ -40,7 +36,7 @@ class LivePing(msgspec.Struct, frozen=True):
 
     vehicle_id: int
     device_id: int
-    priority: int
+    source: str  # kind of the device
     ping: Ping
 
 
@@ -58,6 +54,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     acks: list[DeviceAck]
     live: list[LivePing]
     crossings: list[Crossing]
+    intervals: list[ToldInterval]
 
 
 class _Cached(msgspec.Struct):
@@ -104,30 +101,40 @@ class Pipeline:
     def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
         connection, worker = self._connection, self._settings.worker
         fleet = self._current_fleet()
-        intake = take_in(messages, fleet, self._settings.intake)
-        stored = store.StoredRows((), ())
-        if intake.rows:
-            stored = store.copy_pings(connection, intake.rows, expect_duplicates=self._expect_duplicates)
-            self._expect_duplicates = len(stored.new) < len(intake.rows)
-        late, live, crossings = self._fold_rows(fleet, stored, folded)
+        intake = self._take_in(messages, fleet)
+        pings, new, replaced = intake.pings, intake.pings, intake.pings.take(_NO_ROWS)
+        if len(pings):
+            stored = store.copy_pings(connection, pings, expect_duplicates=self._expect_duplicates)
+            self._expect_duplicates = len(stored.new) < len(pings)
+            if self._expect_duplicates:
+                new, replaced = pings.take(stored.new), pings.take(stored.replaced)
+        news = self._fold_new(fleet, new, replaced, folded)
         save_refused(connection, worker, intake.refused)
         totals = Totals(
             messages=len(messages),
             received=intake.received,
-            stored=len(stored.new),
-            duplicate=intake.repeats + len(intake.rows) - len(stored.new),
+            stored=len(new),
+            duplicate=len(intake.repeated) + len(pings) - len(new),
             rejected=len(intake.refused),
-            late=late,
+            late=news.late,
         )
         add_totals(connection, worker, totals)
         reasons: dict[str, int] = {}
         for refused in intake.refused:
             reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
-        return BatchResult(totals, reasons, self._acks(fleet, intake, stored.new), live, crossings)
+        acks = self._acks(fleet, intake, new)
+        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals)
+
+    def _take_in(self, messages: Sequence[Message], fleet: Fleet) -> Intake:
+        try:
+            return take_in(messages, fleet, self._settings.intake)
+        except OverflowError as error:
+            # As if the database had refused it: the caller looks for the message and sets it aside.
+            raise psycopg.DataError(f"a value that no column holds: {error}") from error
 
     def _current_fleet(self) -> Fleet:
         if self._fleet is None or self._fleet.version != versions(self._connection)[0]:
-            self._fleet = load_fleet(self._connection)
+            self._fleet = load_fleet(self._connection, self._settings.rules)
         return self._fleet
 
     def _current_fences(self, fleet: Fleet) -> FenceIndex:
@@ -137,71 +144,70 @@ class Pipeline:
             raise _StaleFleetError
         return self._fences.current(fence_version)
 
-    def _fold_rows(
-        self, fleet: Fleet, stored: store.StoredRows, folded: dict[int, _Cached]
-    ) -> tuple[int, list[LivePing], list[Crossing]]:
-        candidates = _by_vehicle(fleet, stored.new)
-        dirty = _replaced_from(fleet, stored.replaced)
-        if not candidates:
-            if stored.new and versions(self._connection)[0] != fleet.version:
+    def _fold_new(self, fleet: Fleet, new: Pings, replaced: Pings, folded: dict[int, _Cached]) -> "_News":
+        track = _track(fleet, new)
+        dirty: dict[int, int | None] = dict(_earliest(_track(fleet, replaced)))
+        if not len(track.vehicle):
+            if len(new) and versions(self._connection)[0] != fleet.version:
                 # Only after a write is the answer good for the rest of the batch, see ingest.settling.
                 raise _StaleFleetError
             store.mark_dirty(self._connection, dirty)
-            return 0, [], []
-        locked = store.lock_vehicles(self._connection, candidates)
+            return _News(0, [], [], [])
+        starts, _ = groups(track.vehicle)
+        locked = store.lock_vehicles(self._connection, track.vehicle[starts].tolist())
         fences = self._current_fences(fleet)
-        states, current = self._states(locked)
-        inputs, late = [], 0
-        for vehicle_id, state in states.items():
-            fresh, late_us = split_late(state, candidates[vehicle_id], self._settings.fold)
-            late += len(candidates[vehicle_id]) - len(fresh)
-            if late_us is not None:
-                dirty[vehicle_id] = min(late_us, dirty.get(vehicle_id, late_us))
-            if vehicle_id in current:
-                # Others stored pings since our checkpoint; they are in the database, ours too.
-                fresh, _ = split_late(state, current[vehicle_id], self._settings.fold)
-            inputs.append(VehicleInput(vehicle_id, fleet.carriers.get(vehicle_id, -1), state, fresh))
+        states, behind = self._states(locked)
+        for vehicle_id in locked.keys() - states.keys():
+            # What it remembered cannot be read: it is folded again from its first ping, in pieces.
+            dirty[vehicle_id] = None
+        inputs, late = _on_time(fleet, track, states, dirty)
+        if behind is not None:
+            # Others stored pings since our checkpoint; they are in the database, ours too.
+            track = _with_stored(track, behind)
+            inputs, _ = _on_time(fleet, track, states, {})
         store.mark_dirty(self._connection, dirty)
-        outputs = fold(inputs, fences, self._settings.fold)
-        crossings = visit_store.tell_transitions(
-            self._connection,
-            [
-                (o.vehicle_id, i.state, o.transitions)
-                for i, o in zip(inputs, outputs, strict=True)
-                if o.transitions
-            ],
-        )
-        newest = _newest(outputs, stored.new)
-        self._save(inputs, outputs, locked, newest, folded)
-        return late, _live(fleet, outputs, newest), crossings
+        outputs = fold(track.pings, track.priority, inputs, fences)
+        told = [(o.vehicle_id, o.told) for o in outputs if o.told]
+        transitions = [
+            (o.vehicle_id, i.state, o.transitions)
+            for i, o in zip(inputs, outputs, strict=True)
+            if o.transitions
+        ]
+        crossings = visit_store.tell_transitions(self._connection, transitions)
+        intervals = interval_store.tell(self._connection, told)
+        self._save(track.pings, inputs, outputs, locked, folded)
+        return _News(late, _live(fleet, track.pings, outputs), crossings, intervals)
 
-    def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, list[Candidate]]]:
-        """Each locked vehicle's state; and where others stored pings since it was saved, those pings."""
+    def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], Track | None]:
+        """Each locked vehicle's state, if there is one; and the pings that others stored since it was saved."""
         states: dict[int, VehicleState] = {}
-        stale: list[int] = []
+        unknown: list[int] = []
         for vehicle_id, version in locked.items():
             cached = self._cache.get(vehicle_id)
             if cached is not None and cached.version == version - 1:
                 states[vehicle_id] = cached.state
             else:
-                stale.append(vehicle_id)
-        if not stale:
-            return states, {}
+                unknown.append(vehicle_id)
+        if not unknown:
+            return states, None
         after: dict[int, int | None] = {}
-        for vehicle_id, (state, version) in store.load_states(self._connection, stale).items():
-            states[vehicle_id] = state
+        for vehicle_id, (state, version) in store.load_states(self._connection, unknown).items():
             self._cache.pop(vehicle_id, None)
+            newest = version == locked[vehicle_id] - 1
+            if state is None and not newest:
+                continue
+            states[vehicle_id] = state or VehicleState()
             # A checkpoint of the version before ours misses nothing; after an older one pings follow.
-            if version != locked[vehicle_id] - 1:
+            if state is not None and not newest:
                 after[vehicle_id] = state.key[0] if state.last else None
-        return states, store.pings_after(self._connection, after) if after else {}
+        return states, store.pings_after(self._connection, after) if after else None
 
     def _save(
         self,
+        pings: Pings,
         inputs: Sequence[VehicleInput],
         outputs: Sequence[VehicleOutput],
         locked: dict[int, int],
-        newest: dict[tuple[int, int], Ping],
         folded: dict[int, _Cached],
     ) -> None:
         now = time.monotonic()
@@ -209,25 +215,21 @@ class Pipeline:
         for before, output in zip(inputs, outputs, strict=True):
             cached = self._cache.get(output.vehicle_id)
             checkpoint_at = cached.checkpoint_at if cached else -1e9
-            if output.transitions or now - checkpoint_at >= self._settings.checkpoint_s:
+            moved = bool(output.transitions or output.told)
+            if moved or now - checkpoint_at >= self._settings.checkpoint_s:
                 checkpoint_at = now
-                checkpoints.append(
-                    Checkpoint(output.vehicle_id, output.state, _position(output.state.last, newest))
-                )
+                checkpoints.append(Checkpoint(output.vehicle_id, output.state, _position(pings, output)))
             # By event time alone: workers that take turns with a vehicle do not each make their own.
-            if output.used and output.state.key[0] // span_us != before.state.key[0] // span_us:
+            if output.state.key[0] // span_us != before.state.key[0] // span_us and output.state.last:
                 snapshots.append((output.vehicle_id, output.state))
             folded[output.vehicle_id] = _Cached(locked[output.vehicle_id], output.state, checkpoint_at)
         store.save_checkpoints(self._connection, checkpoints)
         store.save_snapshots(self._connection, snapshots)
 
-    def _acks(self, fleet: Fleet, intake: Intake, new: Sequence[Row]) -> list[DeviceAck]:
+    def _acks(self, fleet: Fleet, intake: Intake, new: Pings) -> list[DeviceAck]:
         if not intake.handled_seqs:
             return []
-        fresh: dict[int, set[int]] = {}
-        for device_id, _, ping in new:
-            if ping.seq is not None:
-                fresh.setdefault(device_id, set()).add(ping.seq)
+        fresh = numbers_by_device(new.device, new.seq, MAX_ACKED_SEQ)
         seqs = [
             Seqs(device_id, frozenset(numbers), frozenset(fresh.get(device_id, set()) & numbers))
             for device_id, numbers in intake.handled_seqs.items()
@@ -236,60 +238,102 @@ class Pipeline:
         return [DeviceAck(fleet.by_id[s.device_id].uid, up_to.get(s.device_id), s.handled) for s in seqs]
 
 
-def _by_vehicle(fleet: Fleet, rows: Sequence[Row]) -> dict[int, list[Candidate]]:
-    """Stored rows as fold candidates of their vehicles; those of devices on no vehicle are left out."""
-    candidates: dict[int, list[Candidate]] = {}
-    by_id = fleet.by_id
-    for device_id, _, ping in rows:
-        device = by_id[device_id]
-        vehicle_id = device.vehicle_at(ping.time_us)
-        if vehicle_id is None:
-            continue
-        fix = Fix(ping.time_us, ping.lon, ping.lat, ping.accuracy_m, device_id)
-        candidate = Candidate(fix, device.priority)
-        mine = candidates.get(vehicle_id)
-        if mine is None:
-            candidates[vehicle_id] = [candidate]
-        else:
-            mine.append(candidate)
-    return candidates
+class _News(msgspec.Struct, frozen=True):
+    """What a batch's new pings came to; `late` counts pings."""
+
+    late: int
+    live: list[LivePing]
+    crossings: list[Crossing]
+    intervals: list[ToldInterval]
 
 
-def _replaced_from(fleet: Fleet, rows: Sequence[Row]) -> dict[int, int]:
+_NO_ROWS = np.empty(0, np.int64)
+
+
+def _track(fleet: Fleet, pings: Pings) -> Track:
+    """The pings of devices on a vehicle, in the order of the fold."""
+    devices, places = np.unique(pings.device, return_inverse=True)
+    known_devices = [fleet.by_id[device_id] for device_id in devices.tolist()]
+    only = [device.only_vehicle for device in known_devices]
+    vehicle = np.array([NO_VEHICLE if each is None else each for each in only], np.int64)[places]
+    for place, (device, each) in enumerate(zip(known_devices, only, strict=True)):
+        if each is None:
+            rows = np.flatnonzero(places == place)
+            vehicle[rows] = device.vehicles_at(pings.time_us[rows])
+    priority = np.array([device.priority for device in known_devices], np.int64)[places]
+    riding = np.flatnonzero(vehicle != NO_VEHICLE)
+    if len(riding) < len(vehicle):
+        pings, vehicle, priority = pings.take(riding), vehicle[riding], priority[riding]
+    return store.in_order(Track(pings, vehicle, priority))
+
+
+def _with_stored(track: Track, behind: Track) -> Track:
+    """The track with the stored pings of the vehicles that `behind` has, instead of their new ones alone."""
+    others = np.flatnonzero(~np.isin(track.vehicle, np.unique(behind.vehicle)))
+    return store.in_order(
+        Track(
+            together([track.pings.take(others), behind.pings]),
+            np.concatenate([track.vehicle[others], behind.vehicle]),
+            np.concatenate([track.priority[others], behind.priority]),
+        )
+    )
+
+
+def _earliest(track: Track) -> dict[int, int]:
     """From when each vehicle has to be folded again because a stored ping changed."""
-    dirty: dict[int, int] = {}
-    for device_id, _, ping in rows:
-        vehicle_id = fleet.by_id[device_id].vehicle_at(ping.time_us)
-        if vehicle_id is not None:
-            dirty[vehicle_id] = min(ping.time_us, dirty.get(vehicle_id, ping.time_us))
-    return dirty
+    starts, _ = groups(track.vehicle)
+    return dict(zip(track.vehicle[starts].tolist(), track.pings.time_us[starts].tolist(), strict=True))
 
 
-def _newest(outputs: Sequence[VehicleOutput], rows: Sequence[Row]) -> dict[tuple[int, int], Ping]:
-    """The pings of this batch that ended up as a vehicle's last used position, by (device, time)."""
-    wanted = {(o.used[-1].device_id, o.used[-1].time_us) for o in outputs if o.used}
-    return {
-        (device_id, ping.time_us): ping for device_id, _, ping in rows if (device_id, ping.time_us) in wanted
-    }
+def _on_time(
+    fleet: Fleet, track: Track, states: dict[int, VehicleState], dirty: dict[int, int | None]
+) -> tuple[list[VehicleInput], int]:
+    """Each vehicle's rows after its state, and how many came late; from when those change something goes to `dirty`."""
+    inputs, late = [], 0
+    starts, stops = groups(track.vehicle)
+    columns = (track.vehicle[starts], starts, stops, track.pings.time_us[starts])
+    for vehicle_id, start, stop, first_us in zip(*(column.tolist() for column in columns), strict=True):
+        state = states.get(vehicle_id)
+        if state is None:
+            continue
+        vehicle = VehicleInput(
+            vehicle_id,
+            fleet.carriers.get(vehicle_id, NO_CARRIER),
+            state,
+            fleet.rules_of(vehicle_id),
+            start,
+            stop,
+        )
+        if not all_on_time(state, first_us):
+            count, changed_us = late_rows(track.pings, track.priority, vehicle)
+            late += count
+            vehicle = msgspec.structs.replace(vehicle, start=start + count)
+            if changed_us is not None:
+                earliest_us = dirty.get(vehicle_id, changed_us)
+                dirty[vehicle_id] = None if earliest_us is None else min(changed_us, earliest_us)
+        inputs.append(vehicle)
+    return inputs, late
 
 
-def _position(last: Fix | None, newest: dict[tuple[int, int], Ping]) -> Position | None:
-    if last is None:
-        return None
-    ping = newest.get((last.device_id, last.time_us))
-    return Position(last, None, None) if ping is None else Position(last, ping.speed_kmh, ping.heading_deg)
+def _position(pings: Pings, output: VehicleOutput) -> Position | None:
+    if not len(output.used):
+        last = output.state.last
+        return None if last is None else Position(last, None, None, None)
+    row = int(output.used[-1])
+    speed_kmh, heading_deg = (known(column[row].item()) for column in (pings.speed_kmh, pings.heading_deg))
+    return Position(fix_of(pings, row), speed_kmh, heading_deg, bool(pings.mock[row] == TRUE))
 
 
-def _live(
-    fleet: Fleet, outputs: Sequence[VehicleOutput], newest: dict[tuple[int, int], Ping]
-) -> list[LivePing]:
+def _live(fleet: Fleet, pings: Pings, outputs: Sequence[VehicleOutput]) -> list[LivePing]:
     """The newest position of each vehicle that moved on in this batch."""
     live = []
     for output in outputs:
-        if output.used:
-            last = output.used[-1]
-            ping = newest.get((last.device_id, last.time_us))
-            if ping is not None:
-                priority = fleet.by_id[last.device_id].priority
-                live.append(LivePing(output.vehicle_id, last.device_id, priority, ping))
+        if len(output.used):
+            row = int(output.used[-1])
+            # Read back from the database it has no arrival: somebody else told it.
+            if pings.received_us[row]:
+                device_id = int(pings.device[row])
+                live.append(
+                    LivePing(output.vehicle_id, device_id, fleet.by_id[device_id].kind, pings.ping(row))
+                )
     return live

@@ -3,29 +3,34 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
+import numpy as np
 import psycopg
 
 from geofence.crossings import Transition
 from geofence.index import FenceIndex
-from ingest import store, visit_store
+from ingest import interval_diff, interval_store, store, visit_store
+from ingest.arbitration import VehicleInput
 from ingest.diff import diff, in_scope, scope_from, visits_of
-from ingest.fleet import FenceCache, carrier_of
-from ingest.fold import Candidate, FoldLimits, VehicleInput, VehicleOutput, VehicleState, decode_state, fold
+from ingest.fleet import FenceCache, VehicleFacts, facts_of
+from ingest.fold import VehicleOutput, fold, late_rows, open_intervals
+from ingest.interval import Interval, latest
+from ingest.interval_store import ToldInterval
 from ingest.settling import ASSIGNMENT, Settling
-from ingest.store import Checkpoint, Position
+from ingest.state import VehicleState
+from ingest.store import Checkpoint, Position, Track, readable_state
 from ingest.times import from_us
 from ingest.visit_store import Crossing
+from telemetry.rules import VehicleRules
 
-_CHUNK_PINGS = 20_000
 SNAPSHOTS_AT_ONCE = 5_000
 
 
 class ReconcileSettings(msgspec.Struct, frozen=True):
-    fold: FoldLimits
+    rules: VehicleRules  # where neither fleet nor device says otherwise
     snapshot_us: int
     lateness: timedelta
     # A vehicle that is still uploading is left alone for a moment, but not for ever.
@@ -39,6 +44,7 @@ class Reconciled(msgspec.Struct, frozen=True):
     vehicle_id: int
     pings: int
     crossings: list[Crossing]
+    intervals: list[ToldInterval]
 
 
 class Reconciler:
@@ -81,89 +87,126 @@ class Reconciler:
             "DELETE FROM vehicle_snapshots WHERE vehicle_id = %s AND (%s::timestamptz IS NULL OR time >= %s)",
             [vehicle_id, from_time, from_time],
         )
-        vehicle = _Vehicle(vehicle_id, carrier_of(connection, vehicle_id), fences, self._settings)
+        facts = facts_of(connection, vehicle_id, self._settings.rules)
+        vehicle = _Vehicle(vehicle_id, facts, fences, self._settings)
         after_us = snapshot.key[0] if snapshot else None
         with contextlib.closing(store.stream_pings(connection, vehicle_id, after_us)) as pings:
             start, rest = vehicle.clean_start(snapshot, pings)
             folded = vehicle.fold_all(start, rest)
-        scope = in_scope(start, (fence.id for fence in fences.fences), folded.first_us)
-        told = visit_store.stored_visits(connection, vehicle_id, scope_from(start, folded.first_us))
-        visits = visits_of(start.fences, folded.transitions)
-        changes = diff([visit for visit in told if scope(visit)], visits)
-        crossings = visit_store.apply_changes(connection, [(vehicle_id, change) for change in changes])
+        crossings = self._correct_visits(vehicle, start, folded)
+        intervals = self._correct_intervals(vehicle, start, folded)
         position = _position_of(connection, folded.state)
         store.save_checkpoints(connection, [Checkpoint(vehicle_id, folded.state, position)])
         store.save_snapshots(connection, [(vehicle_id, state) for state in folded.snapshots])
-        return Reconciled(vehicle_id, folded.pings, crossings)
+        return Reconciled(vehicle_id, folded.pings, crossings, intervals)
+
+    def _correct_visits(self, vehicle: "_Vehicle", start: VehicleState, folded: "_Folded") -> list[Crossing]:
+        scope = in_scope(start, (fence.id for fence in vehicle.fences.fences), folded.first_us)
+        told = visit_store.stored_visits(self._connection, vehicle.id, scope_from(start, folded.first_us))
+        visits = visits_of(start.fences, folded.transitions)
+        changes = diff([visit for visit in told if scope(visit)], visits)
+        return visit_store.apply_changes(self._connection, [(vehicle.id, change) for change in changes])
+
+    def _correct_intervals(
+        self, vehicle: "_Vehicle", start: VehicleState, folded: "_Folded"
+    ) -> list[ToldInterval]:
+        since_us = folded.first_us - 1 if start.last is None else start.key[0]
+        if since_us >= visit_store.NEVER_US - 1:
+            return []
+        at_start = open_intervals(start)
+        stored = interval_store.stored_intervals(self._connection, vehicle.id, since_us, at_start)
+        known = latest([*at_start, *folded.told])
+        changes = interval_diff.diff(
+            interval_diff.in_scope(stored, since_us, at_start),
+            interval_diff.with_seen(known, stored, at_start, since_us),
+        )
+        return interval_store.apply_changes(self._connection, vehicle.id, changes)
 
 
 class _Folded(msgspec.Struct, frozen=True):
     state: VehicleState
     transitions: list[tuple[int, Transition]]
+    told: list[Interval]
     snapshots: list[VehicleState]
     pings: int
     first_us: int  # of the pings, NEVER_US without any
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """Rows `start` to `stop` of a track of one vehicle."""
+
+    track: Track
+    start: int
+    stop: int
+
+    @property
+    def first_us(self) -> int:
+        return int(self.track.pings.time_us[self.start])
 
 
 class _Vehicle(msgspec.Struct, frozen=True):
     """One vehicle to be folded, and by what rules. Pure, but for the pings that are read as they are needed."""
 
     id: int
-    carrier: int
+    facts: VehicleFacts
     fences: FenceIndex
     settings: ReconcileSettings
 
-    def fold(self, state: VehicleState, candidates: Sequence[Candidate]) -> VehicleOutput:
-        return fold(
-            [VehicleInput(self.id, self.carrier, state, candidates)], self.fences, self.settings.fold
-        )[0]
+    def fold(self, state: VehicleState, piece: _Piece) -> VehicleOutput:
+        track = piece.track
+        return fold(track.pings, track.priority, [self._input(state, piece)], self.fences)[0]
+
+    def _input(self, state: VehicleState, piece: _Piece) -> VehicleInput:
+        return VehicleInput(self.id, self.facts.carrier, state, self.facts.rules, piece.start, piece.stop)
 
     def clean_start(
-        self, snapshot: VehicleState | None, pings: Iterator[Candidate]
-    ) -> tuple[VehicleState, Iterator[Candidate]]:
-        """The state to start from and the fixes after it, with nothing of the start's own time among them.
+        self, snapshot: VehicleState | None, tracks: Iterator[Track]
+    ) -> tuple[VehicleState, Iterator[_Piece]]:
+        """The state to start from and the pings after it, with nothing of the start's own time among them.
 
         Another device's fix of the snapshot's very second belongs to the start: by its time alone, a
         visit that it opened could not be told from one that the snapshot already knew.
         """
+        whole = (_Piece(track, 0, len(track.vehicle)) for track in tracks)
         if snapshot is None or snapshot.last is None:
-            return VehicleState(), pings
+            return VehicleState(), whole
         # A fence that was retired since is not judged: its visits stay as they were told.
         at = {f: state for f, state in snapshot.fences.items() if self.fences.position_of(f) is not None}
-        start, start_us = msgspec.structs.replace(snapshot, fences=at), snapshot.last.time_us
-        same_time: list[Candidate] = []
-        for candidate in pings:
-            if candidate.fix.time_us > start_us and candidate.key > start.key:
-                return self.fold(start, same_time).state, itertools.chain([candidate], pings)
-            if candidate.key > start.key:
-                same_time.append(candidate)
-        return self.fold(start, same_time).state, pings
+        start = msgspec.structs.replace(snapshot, fences=at)
+        first = next(whole, None)
+        if first is None:
+            return start, whole
+        pings, priority = first.track.pings, first.track.priority
+        stop = int(np.searchsorted(pings.time_us, start.key[0], side="right"))
+        known, _ = late_rows(pings, priority, self._input(start, _Piece(first.track, 0, stop)))
+        start = self.fold(start, _Piece(first.track, known, stop)).state
+        return start, itertools.chain([_Piece(first.track, stop, first.stop)], whole)
 
-    def fold_all(self, state: VehicleState, pings: Iterable[Candidate]) -> _Folded:
+    def fold_all(self, state: VehicleState, pings: Iterable[_Piece]) -> _Folded:
         """Fold in pieces that end where a snapshot is due, keeping those snapshots."""
         transitions: list[tuple[int, Transition]] = []
+        told: list[Interval] = []
         snapshots: list[VehicleState] = []
         count, first_us = 0, visit_store.NEVER_US
-        for piece in _pieces(pings, self.settings.snapshot_us):
-            first_us = min(first_us, piece[0].fix.time_us)
-            count += len(piece)
+        for piece in itertools.chain.from_iterable(_cut(each, self.settings.snapshot_us) for each in pings):
+            first_us = min(first_us, piece.first_us)
+            count += piece.stop - piece.start
             output = self.fold(state, piece)
             state = output.state
             transitions.extend(output.transitions)
+            told.extend(output.told)
             if state.last is not None:
                 snapshots.append(state)
-        return _Folded(state, transitions, snapshots, count, first_us)
+        return _Folded(state, transitions, told, snapshots, count, first_us)
 
 
-def _pieces(candidates: Iterable[Candidate], span_us: int) -> Iterator[list[Candidate]]:
-    piece: list[Candidate] = []
-    for candidate in candidates:
-        if piece and (len(piece) >= _CHUNK_PINGS or candidate.fix.time_us - piece[0].fix.time_us >= span_us):
-            yield piece
-            piece = []
-        piece.append(candidate)
-    if piece:
-        yield piece
+def _cut(whole: _Piece, span_us: int) -> Iterator[_Piece]:
+    """Pieces of at most `span_us` of event time."""
+    times, start = whole.track.pings.time_us, whole.start
+    while start < whole.stop:
+        stop = start + int(np.searchsorted(times[start : whole.stop], times[start] + span_us))
+        yield _Piece(whole.track, start, stop)
+        start = stop
 
 
 def _next_dirty(
@@ -235,7 +278,7 @@ def _snapshot_before(
         "SELECT state FROM vehicle_snapshots WHERE vehicle_id = %s AND time < %s ORDER BY time DESC LIMIT 1",
         [vehicle_id, from_time],
     ).fetchone()
-    return None if row is None else decode_state(row[0])
+    return None if row is None else readable_state(row[0])
 
 
 def drop_old_snapshots(connection: psycopg.Connection, lateness: timedelta) -> int:
@@ -260,7 +303,7 @@ def _position_of(connection: psycopg.Connection, state: VehicleState) -> Positio
     if state.last is None:
         return None
     row = connection.execute(
-        "SELECT speed_kmh, heading_deg FROM pings WHERE device_id = %s AND time = %s",
+        "SELECT speed_kmh, heading_deg, coalesce(mock, false) FROM pings WHERE device_id = %s AND time = %s",
         [state.last.device_id, from_us(state.last.time_us)],
     ).fetchone()
     return Position(state.last, *row) if row else None

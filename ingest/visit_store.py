@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 
 from geofence.crossings import Fix, Transition
 from ingest.diff import Change, StoredVisit, Visit, VisitChange, diff, told, visits_of
-from ingest.fold import VehicleState
 from ingest.ping import rfc3339
+from ingest.state import VehicleState
 from ingest.times import from_us, to_us
 
 # Later than every visit.

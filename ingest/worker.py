@@ -19,15 +19,15 @@ from config.logging import get_logger
 from config.settings import Settings
 from config.storage_level import drop_pings_before
 from ingest.account_store import Refused, Totals, add_totals, ranges, save_refused
-from ingest.announce import Announcer
+from ingest.announce import Announcer, News
 from ingest.codecs.codec import Limits
-from ingest.fold import FoldLimits
 from ingest.intake import IntakeLimits, Message
 from ingest.listener import Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.times import to_us
+from telemetry.rules import VehicleRules
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -50,21 +50,27 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
             ),
             earliest_us=to_us(datetime(settings.earliest_year, 1, 1, tzinfo=UTC)),
             max_future_us=settings.max_future_s * 1_000_000,
+            max_past_us=settings.max_past_days * 86_400_000_000,
             keep_payload_bytes=settings.rejected_payload_keep_bytes,
         ),
-        fold=fold_limits(settings),
+        rules=default_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
     )
 
 
-def fold_limits(settings: Settings) -> FoldLimits:
-    return FoldLimits(settings.max_speed_kmh, settings.max_accuracy_m, settings.phone_takeover_s * 1_000_000)
+def default_rules(settings: Settings) -> VehicleRules:
+    """What vehicles are judged by, where neither their fleet nor their devices say otherwise."""
+    return VehicleRules(
+        max_speed_kmh=settings.max_speed_kmh,
+        max_accuracy_m=settings.max_accuracy_m,
+        takeover_s=settings.phone_takeover_s,
+    )
 
 
 def reconcile_settings(settings: Settings) -> ReconcileSettings:
     return ReconcileSettings(
-        fold=fold_limits(settings),
+        rules=default_rules(settings),
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
         lateness=timedelta(days=settings.lateness_days),
     )
@@ -153,7 +159,7 @@ class Worker:
             for result in await self._store([delivery.message for delivery in batch]):
                 self._metrics.batch(result.totals, result.reasons, len(result.crossings))
                 self._send_acks(result.acks)
-                self._announcer.tell(result.live, result.crossings)
+                self._announcer.tell(News(result.live, result.crossings, result.intervals))
             self._listener.ack(batch)
             self._metrics.batch_seconds.observe(time.monotonic() - begin)
             self._metrics.delay_seconds.observe(time.monotonic() - batch[0].arrived_s)
@@ -203,7 +209,7 @@ class Worker:
             save_refused(connection, self._settings.ingest_worker, [refused])
             add_totals(connection, self._settings.ingest_worker, totals)
         log.error("message set aside", topic=message.topic, error=detail)
-        return BatchResult(totals, {"unstorable": 1}, [], [], [])
+        return BatchResult(totals, {"unstorable": 1}, [], [], [], [])
 
     async def _reconcile(self) -> None:
         while True:
@@ -221,9 +227,14 @@ class Worker:
                 continue
             self._metrics.refolded.inc(done.pings)
             self._metrics.crossings.inc(len(done.crossings))
-            self._announcer.tell([], done.crossings)
-            if done.crossings:
-                log.info("visits revised", vehicle_id=done.vehicle_id, crossings=len(done.crossings))
+            self._announcer.tell(News((), done.crossings, done.intervals))
+            if done.crossings or done.intervals:
+                log.info(
+                    "past revised",
+                    vehicle_id=done.vehicle_id,
+                    crossings=len(done.crossings),
+                    intervals=len(done.intervals),
+                )
 
     def _refold(self, connection: psycopg.Connection) -> Reconciled | None:
         if self._reconciler is None or self._reconciler[0] is not connection:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Identity, Integer, func
+from sqlalchemy import ForeignKey, Identity, Integer, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from platform_api.models_base import Base
@@ -30,6 +30,8 @@ class Device(Base):
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     uid: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
+    # of a vehicle's devices the one with the lowest number is the best source
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="100")
     carrier_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     # the driver whose phone this is
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))

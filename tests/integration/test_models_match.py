@@ -23,6 +23,8 @@ NOT_MAPPED = {
     "fleet_version",
     "geofence_version",
     "ingest_totals",
+    "interval_changes",
+    "intervals",
     "mqtt_credentials",
     "pings",
     "rejected_pings",

@@ -3,19 +3,24 @@
 import json
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 
 from config.settings import Settings
 from geofence.settings import FenceSettings
 from ingest.intake import Message
-from ingest.ping import rfc3339
+from ingest.interval import Interval
+from ingest.interval_store import stored_intervals
+from ingest.ping import Ping, rfc3339
 from ingest.pipeline import Pipeline
 from ingest.reconcile import Reconciler
 from ingest.times import to_us
 from ingest.worker import pipeline_settings, reconcile_settings
-from tests.support.law import VisitKey
+from telemetry.rules import VehicleRules
+from tests.support.law import PHONE, TRACKER, Known, VisitKey, intervals_in_order
 
 
 def add_vehicle(connection: psycopg.Connection, plate: str) -> int:
@@ -28,7 +33,8 @@ def add_device(
     connection: psycopg.Connection, uid: str, vehicle_id: int | None, kind: str = "tracker"
 ) -> int:
     row = connection.execute(
-        "INSERT INTO devices (uid, kind) VALUES (%s, %s) RETURNING id", [uid, kind]
+        "INSERT INTO devices (uid, kind, priority) VALUES (%s, %s, %s) RETURNING id",
+        [uid, kind, PHONE if kind == "phone" else TRACKER],
     ).fetchone()
     assert row
     if vehicle_id is not None:
@@ -62,22 +68,36 @@ def ping_body(time_us: int, lat: float, lon: float, **more: Any) -> dict[str, An
     return {"t": rfc3339(time_us), "lat": lat, "lon": lon, **{k: v for k, v in more.items() if v is not None}}
 
 
+NATIVE_KEYS = {
+    "accuracy_m": "acc", "speed_kmh": "spd", "ignition": "ign", "fuel_pct": "fuel", "odometer_km": "odo", "mock": "mock",
+}  # fmt: skip
+
+
+def body_of(ping: Ping) -> dict[str, Any]:
+    """A ping as a native device writes it; of what the law's tracks have."""
+    values = {key: getattr(ping, name) for name, key in NATIVE_KEYS.items()}
+    alarms = {"alarms": list(ping.alarms)} if ping.alarms else {}
+    return ping_body(ping.time_us, ping.lat, ping.lon, **values) | alarms | (ping.attributes or {})
+
+
 def message(uid: str, *bodies: dict[str, Any]) -> Message:
     payload = json.dumps(list(bodies) if len(bodies) != 1 else bodies[0]).encode()
     return Message(f"v1/devices/{uid}/pings", payload, time.time_ns() // 1000)
 
 
-def make_pipeline(connection: psycopg.Connection, settings: Settings) -> Pipeline:
-    return Pipeline(connection, pipeline_settings(settings))
+def make_pipeline(
+    connection: psycopg.Connection, settings: Settings, rules: VehicleRules | None = None
+) -> Pipeline:
+    chosen = pipeline_settings(settings)
+    return Pipeline(connection, msgspec.structs.replace(chosen, rules=rules or chosen.rules))
 
 
-def reconcile_all(connection: psycopg.Connection, settings: Settings) -> int:
+def reconcile_all(
+    connection: psycopg.Connection, settings: Settings, rules: VehicleRules | None = None
+) -> int:
     """Refold everything that is marked, at once; how many vehicles were."""
-    from datetime import timedelta
-
-    import msgspec
-
-    eager = msgspec.structs.replace(reconcile_settings(settings), quiet=timedelta(0))
+    chosen = reconcile_settings(settings)
+    eager = msgspec.structs.replace(chosen, quiet=timedelta(0), rules=rules or chosen.rules)
     reconciler, count = Reconciler(connection, eager), 0
     while reconciler.run_once() is not None:
         count += 1
@@ -94,3 +114,14 @@ def visits_in(connection: psycopg.Connection, vehicle_id: int, fences: Sequence[
     ).fetchall()
     keys = [(number[f], to_us(a), None if b is None else to_us(b), i) for f, a, b, i in rows]
     return sorted(keys, key=lambda key: (key[0], key[1], key[2] or 2**62))
+
+
+def known_of(connection: psycopg.Connection, vehicle_id: int, fences: Sequence[int]) -> Known:
+    """All that is told of the vehicle, as `tests.support.law` has it."""
+    return Known(visits_in(connection, vehicle_id, fences), intervals_in(connection, vehicle_id))
+
+
+def intervals_in(connection: psycopg.Connection, vehicle_id: int) -> list[Interval]:
+    """The vehicle's intervals as they stand, in order."""
+    stored = stored_intervals(connection, vehicle_id, None, [])
+    return intervals_in_order(each.interval for each in stored)

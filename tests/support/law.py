@@ -1,27 +1,93 @@
-"""The law: order, repetition and batching of the same pings do not change the visits.
+"""The law: order, repetition and batching of the same pings do not change what is told of a vehicle.
 
 `Books` is ingest's memory without a database: the same pure functions in the same order as
 `ingest.pipeline` and `ingest.reconcile` call them, over dicts instead of tables.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+import msgspec
+import numpy as np
 from hypothesis import strategies as st
 
 from geofence.crossings import Fix
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from geofence.settings import FenceSettings
+from ingest import interval_diff
+from ingest.arbitration import VehicleInput
 from ingest.diff import StoredVisit, Visit, VisitChange, diff, in_scope, visits_of
-from ingest.fold import Candidate, FoldLimits, VehicleInput, VehicleState, fold, split_late
+from ingest.fold import VehicleOutput, fold, late_rows, open_intervals
+from ingest.interval import Interval, latest
+from ingest.interval_diff import IntervalChange, StoredInterval
+from ingest.ping import Ping
+from ingest.state import VehicleState
+from ingest.track import Ints, Pings, from_pings
+from telemetry.rules import VehicleRules
 
-LIMITS = FoldLimits(max_speed_kmh=250.0, max_accuracy_m=500.0, takeover_us=300_000_000)
+# Small enough that forty pings make stops, trips and gaps.
+RULES = VehicleRules(
+    stop_radius_m=100,
+    stop_min_s=120,
+    parking_min_s=600,
+    min_trip_m=300,
+    gap_s=1800,
+    idle_min_s=60,
+    tow_distance_m=150,
+    speed_limit_kmh=90,
+    speeding_min_s=30,
+)
 SNAPSHOT_US = 120_000_000
 START_US = 1_767_000_000_000_000
 LON, LAT = -17.4, 14.7
 METRE = 1 / 111_320
 
+TRACKER, PHONE = 100, 200
+PRIORITIES = {1: TRACKER, 2: PHONE, 3: TRACKER}
+
 VisitKey = tuple[int, int, int | None, bool]  # fence, entered, exited, inferred
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A ping with its device, and how good a source that is."""
+
+    ping: Ping
+    device_id: int
+    priority: int
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return (self.ping.time_us, self.priority, self.device_id)
+
+    @property
+    def fix(self) -> Fix:
+        ping = self.ping
+        return Fix(ping.time_us, ping.lon, ping.lat, ping.accuracy_m, self.device_id)
+
+
+def track_of(candidates: Sequence[Candidate]) -> tuple[Pings, Ints]:
+    """The candidates as the fold takes them: columns in key order, and their priorities."""
+    ordered = sorted(candidates, key=lambda candidate: candidate.key)
+    pings = from_pings(
+        [candidate.ping for candidate in ordered],
+        np.array([candidate.device_id for candidate in ordered], np.int64),
+        np.zeros(len(ordered), np.int64),
+    )
+    return pings, np.array([candidate.priority for candidate in ordered], np.int64)
+
+
+def fold_one(
+    state: VehicleState,
+    candidates: Sequence[Candidate],
+    fences: FenceIndex,
+    rules: VehicleRules = RULES,
+    vehicle_id: int = 1,
+) -> VehicleOutput:
+    """The vehicle folded by these candidates, all of them after its state."""
+    pings, priority = track_of(candidates)
+    return fold(pings, priority, [VehicleInput(vehicle_id, -1, state, rules, 0, len(pings))], fences)[0]
 
 
 def shape_around(east_m: float, radius_m: float) -> dict[str, object]:
@@ -46,26 +112,40 @@ def index() -> FenceIndex:
     )
 
 
+_SECONDS = st.one_of(st.integers(1, 30), st.integers(1, 400), st.sampled_from([2000, 4000]))
+# Where the vehicle goes next, metres east: nowhere, a little, out of the radius, away.
+_STEPS_M = st.sampled_from([0, 0, 0, 5, -8, 40, -60, 250, -400, 900, -1200, 5000])
+_VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "accuracy_m": st.sampled_from([5.0, 30.0, 90.0, 900.0]),
+        "speed_kmh": st.sampled_from([0.0, 12.5, 60.1, 95.0, 130.3, 400.0]),
+        "ignition": st.booleans(),
+        "fuel_pct": st.sampled_from([20.0, 21.5, 60.0, 61.1, 90.0]),
+        "odometer_km": st.sampled_from([1000.0, 1001.5]),
+        "mock": st.booleans(),
+        "alarms": st.sampled_from([("sos",), ("jamming",), ("jamming", "low_battery"), ("unheard_of",)]),
+        "attributes": st.sampled_from([{"power_v": 27.5}, {"power_v": 0.0}, {"other": 1}]),
+    },
+)
+
+
 @st.composite
 def tracks(draw: st.DrawFn) -> list[Candidate]:
-    """Unique pings of a tracker (device 1) and a phone (device 2) on one truck, in event-time order."""
+    """Unique pings of two trackers (devices 1 and 3) and a phone (device 2) on one truck, in event-time order."""
     moves = draw(
         st.lists(
-            st.tuples(
-                st.integers(1, 400),  # seconds since the last ping
-                st.integers(-900, 1200),  # metres east of the first fence
-                st.sampled_from([None, 5.0, 30.0, 90.0, 900.0]),
-                st.sampled_from([1, 1, 1, 2]),
-            ),
+            st.tuples(_SECONDS, _STEPS_M, st.sampled_from([1, 1, 1, 1, 2, 3]), _VALUES),
             min_size=2,
             max_size=40,
         )
     )
-    time_us, pings = START_US, []
-    for seconds, east, accuracy, device in moves:
+    time_us, east_m, pings = START_US, 0, []
+    for seconds, step_m, device_id, values in moves:
         time_us += seconds * 1_000_000
-        fix = Fix(time_us, LON + east * METRE, LAT, accuracy, device)
-        pings.append(Candidate(fix, device - 1))
+        east_m += step_m
+        ping = Ping(time_us=time_us, lon=LON + east_m * METRE, lat=LAT, **values)
+        pings.append(Candidate(ping, device_id, PRIORITIES[device_id]))
     return pings
 
 
@@ -83,18 +163,32 @@ def in_order(visits: Iterable[StoredVisit | Visit]) -> list[VisitKey]:
     return sorted(keys, key=lambda key: (key[0], key[1], key[2] or 2**62))
 
 
-def brute_force(pings: Sequence[Candidate]) -> list[VisitKey]:
-    """What the visits are: every ping once, in event time, from nothing, one at a time."""
+def intervals_in_order(intervals: Iterable[Interval]) -> list[Interval]:
+    return sorted(intervals, key=lambda interval: (*interval.key, interval.seen_us))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is told of the vehicle in the end."""
+
+    visits: list[VisitKey]
+    intervals: list[Interval]
+
+
+def brute_force(pings: Sequence[Candidate]) -> Known:
+    """What there is to tell: every ping once, in event time, from nothing, one at a time."""
     state, transitions, fences = VehicleState(), [], index()
+    told: list[Interval] = []
     for candidate in sorted(set_of(pings).values(), key=lambda c: c.key):
-        output = fold([VehicleInput(1, -1, state, [candidate])], fences, LIMITS)[0]
+        output = fold_one(state, [candidate], fences)
         state = output.state
         transitions.extend(output.transitions)
-    return in_order(visits_of({}, transitions))
+        told.extend(output.told)
+    return Known(in_order(visits_of({}, transitions)), intervals_in_order(latest(told).values()))
 
 
 def set_of(pings: Sequence[Candidate]) -> dict[tuple[int, int], Candidate]:
-    return {(c.fix.device_id, c.fix.time_us): c for c in pings}
+    return {(c.device_id, c.ping.time_us): c for c in pings}
 
 
 class Books:
@@ -105,21 +199,24 @@ class Books:
         self._snapshots: dict[int, VehicleState] = {}
         self._dirty: list[int] = []
         self._visits: dict[int, StoredVisit] = {}
+        self._intervals: dict[int, Interval] = {}
         self._next = 1
 
     @property
-    def visits(self) -> list[VisitKey]:
-        """Sorted, repeats included: telling one visit twice is a fault."""
-        return in_order(self._visits.values())
+    def known(self) -> Known:
+        """Sorted, repeats included: telling one thing twice is a fault."""
+        return Known(in_order(self._visits.values()), intervals_in_order(self._intervals.values()))
 
     def take(self, batch: Sequence[Candidate]) -> None:
         new = {key: c for key, c in set_of(batch).items() if key not in self._pings}
         self._pings.update(new)
-        on_time, late_us = split_late(self._state, new.values(), LIMITS)
+        pings, priority = track_of(list(new.values()))
+        before = self._state
+        vehicle = VehicleInput(1, -1, before, RULES, 0, len(pings))
+        late, late_us = late_rows(pings, priority, vehicle)
         if late_us is not None:
             self._dirty.append(late_us)
-        before = self._state
-        output = fold([VehicleInput(1, -1, before, on_time)], self._fences, LIMITS)[0]
+        output = fold(pings, priority, [msgspec.structs.replace(vehicle, start=late)], self._fences)[0]
         self._state = output.state
         keys = {(fence, t.entered_us) for fence, t in output.transitions}
         touched = [
@@ -132,7 +229,23 @@ class Books:
                 if (s.geofence_id, s.entered_us) == (visit.geofence_id, visit.entered_us)
             ]
             self._apply(diff(stored, [visit]))
+        self._tell(latest(output.told).values())
         self._snapshot()
+
+    def _tell(self, told: Iterable[Interval]) -> None:
+        """As the upsert of `ingest.interval_store.tell` does."""
+        numbers = {interval.key: number for number, interval in self._intervals.items()}
+        for interval in told:
+            number = numbers.get(interval.key)
+            if number is not None:
+                seen_us = self._intervals[number].seen_us
+                self._intervals[number] = msgspec.structs.replace(interval, seen_us=seen_us)
+            else:
+                self._keep(interval)
+
+    def _keep(self, interval: Interval) -> None:
+        self._intervals[self._next] = interval
+        self._next += 1
 
     def reconcile(self) -> None:
         if not self._dirty:
@@ -142,14 +255,31 @@ class Books:
         self._snapshots = {t: s for t, s in self._snapshots.items() if t < from_us}
         snapshot = self._snapshots[max(self._snapshots)] if self._snapshots else None
         start = snapshot or VehicleState()
-        rest = sorted((c for c in self._pings.values() if c.key > start.key), key=lambda c: c.key)
-        output = fold([VehicleInput(1, -1, start, rest)], self._fences, LIMITS)[0]
-        scope = in_scope(snapshot, range(1, len(SHAPES) + 1), rest[0].fix.time_us)
+        rest = [c for c in self._pings.values() if c.key > start.key]
+        output = fold_one(start, rest, self._fences)
+        first_us = min(c.ping.time_us for c in rest)
+        scope = in_scope(snapshot, range(1, len(SHAPES) + 1), first_us)
         self._apply(
             diff([v for v in self._visits.values() if scope(v)], visits_of(start.fences, output.transitions))
         )
+        since_us, at_start = start.key[0] if snapshot else first_us - 1, open_intervals(start)
+        stored = [StoredInterval(number, interval) for number, interval in self._intervals.items()]
+        known = latest([*at_start, *output.told])
+        self._correct(
+            interval_diff.diff(
+                interval_diff.in_scope(stored, since_us, at_start),
+                interval_diff.with_seen(known, stored, at_start, since_us),
+            )
+        )
         self._state = output.state
         self._snapshot()
+
+    def _correct(self, changes: Sequence[IntervalChange]) -> None:
+        for change in changes:
+            if change.stored is not None:
+                del self._intervals[change.stored.id]
+            if change.interval is not None:
+                self._keep(change.interval)
 
     def _snapshot(self) -> None:
         time_us = self._state.key[0]

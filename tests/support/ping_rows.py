@@ -1,11 +1,15 @@
 """Rows of pings for COPY: any mixture of known and unknown values, and the extremes of each column."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from ingest.copy_rows import Row
 from ingest.ping import Ping
+from ingest.track import Pings, from_pings
+
+Row = tuple[int, int, Ping]  # (device id, received_us, ping)
 
 T0_US = 1_767_600_000_000_000
 SET: dict[str, Any] = {
@@ -27,18 +31,27 @@ EXTREME: dict[str, tuple[Any, Any]] = {
     "heading_deg": (0.0, 359.9999694824219),
     "altitude_m": (-3.4028234663852886e38, 1.401298464324817e-45),
     "accuracy_m": (5e-324, 1.7976931348623157e308),
-    "satellites": (-32768, 32767),
+    "satellites": (0, 32767),
     "hdop": (0.0, 1.0000000150474662e30),
     "ignition": (False, True),
     "battery_pct": (0.0, 100.0),
     "fuel_pct": (0.0, 100.0),
     "odometer_km": (0.0, 1.7976931348623157e308),
-    "seq": (-(2**63), 2**63 - 1),
+    "seq": (0, 2**63 - 1),
     "mock": (False, True),
 }
 # The year 1 and the year 9999: as far as Python's datetime can read back.
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 WILD_TEXT = 'zero-width \u200b, "quotes", \\ backslash, 東, 😀'
+
+
+def columns(rows: Sequence[Row]) -> Pings:
+    """The rows as the store takes them."""
+    return from_pings(
+        [ping for _, _, ping in rows],
+        np.array([device_id for device_id, _, _ in rows], np.int64),
+        np.array([received_us for _, received_us, _ in rows], np.int64),
+    )
 
 
 def row(number: int = 0, *, device_id: int = 1, **changes: Any) -> Row:
@@ -78,9 +91,9 @@ def _column(name: str) -> st.SearchStrategy[Any]:
     if name in ("ignition", "mock"):
         return st.booleans()
     if name == "satellites":
-        return st.integers(-32768, 32767)
+        return st.integers(0, 32767)
     if name == "seq":
-        return st.integers(-(2**63), 2**63 - 1)
+        return st.integers(0, 2**63 - 1)
     return st.floats(
         allow_nan=False, allow_infinity=False, width=64 if name in ("accuracy_m", "odometer_km") else 32
     )

@@ -6,19 +6,22 @@ careful way, field by field, which names the reason and keeps the other pings of
 A test holds the two together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from ingest.codecs import body, fields
 from ingest.codecs.codec import (
     MAX_SEQ,
     Codec,
     Limits,
+    Plain,
     RefusedError,
-    check_batch_size,
     decode_each,
     refuse_message,
 )
@@ -66,14 +69,11 @@ class _PlainPing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
 KNOWN_KEYS = frozenset(_PlainPing.__struct_fields__) | {"alarm"}
 
 _Plain = _PlainPing | list[_PlainPing]
-_decode_plain_json = msgspec.json.Decoder(_Plain).decode
-_decode_plain_msgpack = msgspec.msgpack.Decoder(_Plain).decode
 
 
 def _ping_of_plain(plain: _PlainPing) -> Ping:
-    t = plain.t
     return Ping(
-        time_us=t * MILLISECOND_US if type(t) is int else fields.time_us(t, "t", unit_us=MILLISECOND_US),
+        time_us=_time_us(plain.t),
         lat=plain.lat,
         lon=plain.lon,
         speed_kmh=plain.spd,
@@ -117,30 +117,47 @@ def ping_of_message(message: Any, limits: Limits) -> Ping:
 
 
 def decode_json(payload: bytes, limits: Limits) -> Decoded:
-    return _decode(payload, limits, _decode_plain_json, body.parse_json)
+    return _decode(payload, limits, PLAIN_JSON, body.parse_json)
 
 
 def decode_msgpack(payload: bytes, limits: Limits) -> Decoded:
-    return _decode(payload, limits, _decode_plain_msgpack, body.parse_msgpack)
+    return _decode(payload, limits, PLAIN_MSGPACK, body.parse_msgpack)
 
 
-def _decode(
-    payload: bytes,
-    limits: Limits,
-    decode_plain: Callable[[bytes], _PlainPing | list[_PlainPing]],
-    parse: Callable[[bytes], Any],
-) -> Decoded:
+def _decode(payload: bytes, limits: Limits, plain: Plain, parse: Callable[[bytes], Any]) -> Decoded:
+    found = plain.read(payload, limits)
+    if found is not None:
+        return Decoded(pings=[_ping_of_plain(each) for each in found])
     try:
-        try:
-            plain = decode_plain(payload)
-            if type(plain) is list:
-                check_batch_size(len(plain), limits)
-                return Decoded(pings=[_ping_of_plain(each) for each in plain])
-            return Decoded(pings=[_ping_of_plain(plain)])  # type: ignore[arg-type]
-        except body.UNREADABLE:
-            return decode_each(parse(payload), limits, ping_of_message)
+        return decode_each(parse(payload), limits, ping_of_message)
     except RefusedError as error:
         return refuse_message(error.reason, error.detail)
+
+
+def _plain(decode: Callable[[bytes], _PlainPing | list[_PlainPing]]) -> Plain:
+    def read(payload: bytes, limits: Limits) -> list[_PlainPing] | None:
+        try:
+            decoded = decode(payload)
+            found = decoded if isinstance(decoded, list) else [decoded]
+            for each in found:
+                if type(each.t) is not int:
+                    _time_us(each.t)
+        except (*body.UNREADABLE, RefusedError):
+            return None
+        return found if 0 < len(found) <= limits.max_pings else None
+
+    return Plain(read, times_us)
+
+
+def times_us(times: Sequence[int | float | datetime]) -> NDArray[np.int64]:
+    """`t` of plain pings, which all passed their bounds, in microseconds."""
+    if set(map(type, times)) == {int}:
+        return np.fromiter(times, np.int64, len(times)) * MILLISECOND_US
+    return np.array([_time_us(t) for t in times], np.int64)
+
+
+def _time_us(t: int | float | datetime) -> int:
+    return t * MILLISECOND_US if type(t) is int else fields.time_us(t, "t", unit_us=MILLISECOND_US)
 
 
 def presence_of_message(message: Any, limits: Limits) -> Presence:
@@ -162,17 +179,22 @@ def decode_status(payload: bytes, limits: Limits) -> Decoded:
         return refuse_message(error.reason, error.detail)
 
 
+PLAIN_JSON = _plain(msgspec.json.Decoder(_Plain).decode)
+PLAIN_MSGPACK = _plain(msgspec.msgpack.Decoder(_Plain).decode)
+
 JSON = Codec(
     name="native JSON",
     slug="native-json",
     topics=("v1/devices/{uid}/pings", "v1/devices/{uid}/backlog", "v1/devices/{uid}/events"),
     decode=decode_json,
+    plain=PLAIN_JSON,
 )
 MSGPACK = Codec(
     name="native MessagePack",
     slug="native-msgpack",
     topics=("v1/devices/{uid}/pings/msgpack", "v1/devices/{uid}/backlog/msgpack"),
     decode=decode_msgpack,
+    plain=PLAIN_MSGPACK,
 )
 STATUS = Codec(
     name="native status", slug="native-status", topics=("v1/devices/{uid}/status",), decode=decode_status

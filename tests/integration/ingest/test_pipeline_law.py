@@ -3,24 +3,36 @@
 import itertools
 from collections.abc import Iterator
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from ingest.fold import Candidate
+from ingest.intake import Message
+from ingest.interval import Interval
 from tests.support.ingest import (
     add_device,
     add_fence,
     add_vehicle,
+    body_of,
+    known_of,
     make_pipeline,
     message,
-    ping_body,
     reconcile_all,
-    visits_in,
 )
-from tests.support.law import SHAPES, brute_force, deliveries, shape_around, tracks
+from tests.support.law import (
+    RULES,
+    SHAPES,
+    Candidate,
+    Known,
+    brute_force,
+    deliveries,
+    intervals_in_order,
+    shape_around,
+    tracks,
+)
 
 _numbers = itertools.count()
 
@@ -49,10 +61,13 @@ def test_two_workers_any_order_repetition_and_batching(
     rules = Settings(ingest_checkpoint_s=3600, ingest_snapshot_minutes=2, ingest_worker="svc-ingest-test")
     number = next(_numbers)
     vehicle_id = add_vehicle(connections[0], f"DK-{number}")
-    uids = {1: f"tracker-{number}", 2: f"phone-{number}"}
-    add_device(connections[0], uids[1], vehicle_id)
-    add_device(connections[0], uids[2], vehicle_id, "phone")
-    workers = [make_pipeline(connection, rules) for connection in connections[:2]]
+    uids = {1: f"tracker-{number}", 2: f"phone-{number}", 3: f"spare-{number}"}
+    devices = {
+        1: add_device(connections[0], uids[1], vehicle_id),
+        2: add_device(connections[0], uids[2], vehicle_id, "phone"),
+        3: add_device(connections[0], uids[3], vehicle_id),
+    }
+    workers = [make_pipeline(connection, rules, RULES) for connection in connections[:2]]
 
     received = stored = 0
     for batch in batches:
@@ -62,14 +77,25 @@ def test_two_workers_any_order_repetition_and_batching(
         stored += result.totals.stored
         assert result.totals.received == result.totals.stored + result.totals.duplicate
         if data.draw(st.integers(0, 3)) == 0:
-            reconcile_all(connections[2], rules)
-    reconcile_all(connections[2], rules)
+            reconcile_all(connections[2], rules, RULES)
+    reconcile_all(connections[2], rules, RULES)
 
     assert received == sum(len(batch) for batch in batches)
     assert stored == len(pings)
-    assert visits_in(connections[0], vehicle_id, fences) == brute_force(pings)
+    assert known_of(connections[0], vehicle_id, fences) == _with_ids(brute_force(pings), devices)
 
 
-def _message(uids: dict[int, str], candidate: Candidate):  # type: ignore[no-untyped-def]
-    fix = candidate.fix
-    return message(uids[fix.device_id], ping_body(fix.time_us, fix.lat, fix.lon, acc=fix.accuracy_m))
+def _message(uids: dict[int, str], candidate: Candidate) -> Message:
+    return message(uids[candidate.device_id], body_of(candidate.ping))
+
+
+def _with_ids(known: Known, devices: dict[int, int]) -> Known:
+    """The law's devices 1, 2 and 3 under the numbers that the database gave them, in the same order of size."""
+
+    def renamed(interval: Interval) -> Interval:
+        values = dict(interval.values)
+        if "from_device" in values:
+            values["from_device"] = devices[int(values["from_device"])]
+        return msgspec.structs.replace(interval, device_id=devices.get(interval.device_id, 0), values=values)
+
+    return Known(known.visits, intervals_in_order(map(renamed, known.intervals)))

@@ -11,24 +11,40 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from geofence.crossings import Fix
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from ingest.diff import visits_of
-from ingest.fold import PHONE, TRACKER, Candidate, VehicleInput, VehicleState, fold
 from ingest.intake import Message
+from ingest.interval import Interval, latest
+from ingest.ping import Ping
+from ingest.state import VehicleState
 from ingest.times import from_us
 from tests.support.ingest import (
     add_device,
     add_fence,
     add_vehicle,
+    body_of,
+    known_of,
     make_pipeline,
     message,
-    ping_body,
     reconcile_all,
-    visits_in,
 )
-from tests.support.law import LAT, LIMITS, LON, METRE, SHAPES, START_US, VisitKey, in_order, shape_around
+from tests.support.law import (
+    LAT,
+    LON,
+    METRE,
+    PHONE,
+    SHAPES,
+    START_US,
+    TRACKER,
+    Candidate,
+    Known,
+    fold_one,
+    in_order,
+    intervals_in_order,
+    shape_around,
+)
+from tests.support.law import RULES as VEHICLE_RULES
 from tests.support.told import assert_told_adds_up
 
 US = 1_000_000
@@ -53,15 +69,13 @@ class Round:
 
     def of(self, vehicle_id: int) -> list[Candidate]:
         def rides(candidate: Candidate) -> int:
-            fix = candidate.fix
-            moved = fix.device_id == self.tracker and fix.time_us >= self.moved_us
+            moved = candidate.device_id == self.tracker and candidate.ping.time_us >= self.moved_us
             return self.second if moved else self.first
 
         return [candidate for candidate in self.pings if rides(candidate) == vehicle_id]
 
     def message(self, candidate: Candidate) -> Message:
-        fix = candidate.fix
-        return message(self.uids[fix.device_id], ping_body(fix.time_us, fix.lat, fix.lon, acc=fix.accuracy_m))
+        return message(self.uids[candidate.device_id], body_of(candidate.ping))
 
 
 def new_round(connection: psycopg.Connection, dice: random.Random) -> Round:
@@ -78,13 +92,21 @@ def new_round(connection: psycopg.Connection, dice: random.Random) -> Round:
         for device_id, priority in ((tracker, TRACKER), (phone, PHONE)):
             # Both often speak in the same second.
             if dice.random() < 0.8:
-                east, accuracy = dice.randint(-900, 1200), dice.choice([None, 5.0, 30.0, 90.0, 900.0])
-                pings.append(Candidate(Fix(time_us, LON + east * METRE, LAT, accuracy, device_id), priority))
-    moved_us = pings[len(pings) * 2 // 3].fix.time_us
+                east = dice.choice([0, 0, 20, dice.randint(-900, 1200)])
+                values = {
+                    "accuracy_m": dice.choice([None, 5.0, 30.0, 90.0, 900.0]),
+                    "speed_kmh": dice.choice([None, 0.0, 60.5, 120.0]),
+                    "ignition": dice.choice([None, True, True, False]),
+                    "fuel_pct": dice.choice([None, 40.0, 41.0, 80.0]),
+                    "alarms": dice.choice([(), (), (), ("jamming",), ("sos",)]),
+                }
+                ping = Ping(time_us=time_us, lon=LON + east * METRE, lat=LAT, **values)
+                pings.append(Candidate(ping, device_id, priority))
+    moved_us = pings[len(pings) * 2 // 3].ping.time_us
     return Round(first, second, tracker, phone, uids, moved_us, pings)
 
 
-def expected(fences: Sequence[int], pings: Sequence[Candidate]) -> list[VisitKey]:
+def expected(fences: Sequence[int], pings: Sequence[Candidate]) -> Known:
     """Every ping once, in event time, from nothing, one at a time."""
     index = FenceIndex(
         [
@@ -93,11 +115,13 @@ def expected(fences: Sequence[int], pings: Sequence[Candidate]) -> list[VisitKey
         ]
     )
     state, transitions = VehicleState(), []
+    told: list[Interval] = []
     for candidate in sorted(pings, key=lambda c: c.key):
-        output = fold([VehicleInput(1, -1, state, [candidate])], index, LIMITS)[0]
+        output = fold_one(state, [candidate], index, VEHICLE_RULES)
         state = output.state
         transitions.extend(output.transitions)
-    return in_order(visits_of({}, transitions))
+        told.extend(output.told)
+    return Known(in_order(visits_of({}, transitions)), intervals_in_order(latest(told).values()))
 
 
 def deliveries(round_: Round, dice: random.Random) -> list[list[Message]]:
@@ -156,7 +180,7 @@ def play(connection: psycopg.Connection, database_url: str, dice: random.Random,
     half, taking, finished = len(line) // 2, threading.Lock(), threading.Event()
 
     def worker(own: psycopg.Connection) -> None:
-        pipeline = make_pipeline(own, RULES)
+        pipeline = make_pipeline(own, RULES, VEHICLE_RULES)
         while True:
             with taking:
                 if not line:
@@ -166,7 +190,7 @@ def play(connection: psycopg.Connection, database_url: str, dice: random.Random,
 
     def refolder(own: psycopg.Connection) -> None:
         while not finished.is_set():
-            threads.again(lambda: reconcile_all(own, RULES))
+            threads.again(lambda: reconcile_all(own, RULES, VEHICLE_RULES))
             finished.wait(0.01)
 
     def fleet(own: psycopg.Connection) -> None:
@@ -233,9 +257,9 @@ def test_workers_and_refolders_on_the_same_trucks(connection: psycopg.Connection
             add_fence(connection, shape_around(east, radius), rules) for east, radius, rules in SHAPES[:2]
         ]
         round_ = play(connection, database_url, dice, fences)
-        reconcile_all(connection, RULES)
+        reconcile_all(connection, RULES, VEHICLE_RULES)
         for vehicle_id in (round_.first, round_.second):
-            found = visits_in(connection, vehicle_id, fences)
+            found = known_of(connection, vehicle_id, fences)
             assert found == expected(fences, round_.of(vehicle_id)), f"round {played}"
         played += 1
     assert_told_adds_up(connection)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from ingest.fold import decode_state
 from ingest.reconcile import Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
+from ingest.state import decode_state
 from ingest.times import from_us
 from tests.support.ingest import message, ping_body
 from tests.support.late_truck import EAGER, IN, OUT, Truck, us
@@ -244,7 +244,7 @@ class TestWhoRefoldsWhen:
 
     def test_a_vehicle_still_uploading_is_left_alone_but_not_for_ever(self, truck: Truck) -> None:
         settings = ReconcileSettings(
-            EAGER.fold,
+            EAGER.rules,
             EAGER.snapshot_us,
             EAGER.lateness,
             quiet=timedelta(minutes=1),

@@ -23,6 +23,7 @@ from tests.support.ingest import (
     add_device,
     add_fence,
     add_vehicle,
+    intervals_in,
     make_pipeline,
     message,
     ping_body,
@@ -102,16 +103,36 @@ class TestStartingFromASnapshot:
         assert truck.visits == [(0, None)]
 
     def test_at_a_time_that_two_trackers_share(self, connection: psycopg.Connection) -> None:
-        """The first tracker's fix makes the snapshot, the second's of the same second is the arrival."""
+        """The first tracker's fix makes the snapshot, the second's of the same second raises an alarm."""
         truck = Truck(connection, trackers=2)
         truck.send((0, 110))
         truck.send((120, 110), tracker=0)
-        truck.send((120, 90), tracker=1)
-        truck.send((150, 90), tracker=0)
+        pressed = ping_body(us(120), LAT, LON, alarm="sos")
+        truck.pipeline.process([message(truck.uids[1], pressed)])
+        truck.send((150, 110), tracker=0)
+        alarms = [i for i in intervals_in(connection, truck.vehicle_id) if i.kind == "sos"]
+        assert len(alarms) == 1
         truck.send((140, 95), tracker=0)
-        assert truck.visits == [(120, None)]
         assert reconcile_all(connection, RULES) == 1
-        assert truck.visits == [(120, None)]
+        assert [i for i in intervals_in(connection, truck.vehicle_id) if i.kind == "sos"] == alarms
+
+    def test_that_another_version_wrote(self, connection: psycopg.Connection) -> None:
+        """Neither its snapshots nor its checkpoint can be read: the vehicle is folded from its first ping."""
+        truck = Truck(connection)
+        truck.send((0, OUT), (300, IN))
+        connection.execute(
+            "UPDATE vehicle_snapshots SET state = 'old' WHERE vehicle_id = %s", [truck.vehicle_id]
+        )
+        connection.execute(
+            "UPDATE vehicle_states SET state = 'old', version = version + 1 WHERE vehicle_id = %s",
+            [truck.vehicle_id],
+        )
+        truck.pipeline = make_pipeline(connection, RULES)
+        truck.send((600, OUT))
+        assert truck.visits == [(300, None)]
+        assert reconcile_all(connection, RULES) == 1
+        truck.send((900, OUT))
+        assert truck.visits == [(300, 600)]
 
 
 class TestOneBadVehicle:
@@ -123,7 +144,7 @@ class TestOneBadVehicle:
             truck.send((0, OUT), (1000, OUT))
             truck.send((500, IN), (600, OUT), (700, OUT))
         connection.execute(
-            "UPDATE vehicle_snapshots SET state = 'x', time = %s WHERE vehicle_id = %s",
+            "UPDATE vehicle_snapshots SET state = decode('02ff', 'hex'), time = %s WHERE vehicle_id = %s",
             [from_us(us(0)), bad.vehicle_id],
         )
         reconciler = Reconciler(connection, EAGER)

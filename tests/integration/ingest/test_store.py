@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -10,10 +11,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.storage_level import StorageLevel, detect_level
-from ingest.copy_rows import COLUMNS, Row
-from ingest.store import StoredRows, copy_pings
+from ingest.copy_rows import COLUMNS
+from ingest.store import copy_pings
 from ingest.times import to_us
-from tests.support.ping_rows import EXTREME, FIRST_US, LAST_US, SET, WILD_TEXT, all_set, row, row_lists
+from tests.support.ping_rows import (
+    EXTREME,
+    FIRST_US,
+    LAST_US,
+    SET,
+    WILD_TEXT,
+    Row,
+    all_set,
+    columns,
+    row,
+    row_lists,
+)
 
 _devices = itertools.count(1_000)
 quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,11 +49,16 @@ def owned(rows: Sequence[Row], device_id: int) -> list[Row]:
     return [(device_id, received_us, ping) for _, received_us, ping in rows]
 
 
-def store(
-    connection: psycopg.Connection, rows: Sequence[Row], *, expect_duplicates: bool = False
-) -> StoredRows:
+@dataclass(frozen=True)
+class Stored:
+    new: list[Row]
+    replaced: list[Row]
+
+
+def store(connection: psycopg.Connection, rows: Sequence[Row], *, expect_duplicates: bool = False) -> Stored:
     with connection.transaction():
-        return copy_pings(connection, rows, expect_duplicates=expect_duplicates)
+        numbers = copy_pings(connection, columns(rows), expect_duplicates=expect_duplicates)
+    return Stored([rows[n] for n in numbers.new], [rows[n] for n in numbers.replaced])
 
 
 def stored(connection: psycopg.Connection, device_id: int) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from ingest.copy_rows import COLUMNS, Row, encode, extra_json
+from ingest.copy_rows import COLUMNS, encode, extra_json
 from ingest.ping import Ping
-from tests.support.ping_rows import EXTREME, SET, WILD_TEXT, all_set, row, row_lists
+from ingest.track import Extra
+from tests.support.ping_rows import EXTREME, SET, WILD_TEXT, Row, all_set, columns, row, row_lists
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 POSTGRES_EPOCH_S = 946_684_800  # 2000-01-01
@@ -69,11 +70,11 @@ def by_time(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def assert_encoded(rows: Sequence[Row]) -> None:
-    assert by_time(list(records(encode(rows)))) == by_time(expected(rows))
+    assert by_time(list(records(encode(columns(rows))))) == by_time(expected(rows))
 
 
 def test_no_rows_are_a_header_and_a_trailer() -> None:
-    assert encode([]) == SIGNATURE + bytes(8) + b"\xff\xff"
+    assert encode(columns([])) == SIGNATURE + bytes(8) + b"\xff\xff"
 
 
 def test_a_row_of_unknowns() -> None:
@@ -111,7 +112,7 @@ def test_extra_only_where_there_is_some() -> None:
 
 
 def test_extra_is_an_object_of_two() -> None:
-    assert json.loads(extra_json(("sos",), None)) == {"alarms": ["sos"], "attributes": {}}
+    assert json.loads(extra_json(Extra(("sos",)))) == {"alarms": ["sos"], "attributes": {}}
 
 
 @given(row_lists())
@@ -123,3 +124,33 @@ def test_columns_follow_the_fields_of_a_ping() -> None:
     fields = Ping.__struct_fields__
     assert COLUMNS[3:-1] == fields[1:-2]
     assert fields[-2:] == ("alarms", "attributes")
+
+
+@given(row_lists())
+def test_columns_give_back_the_pings_they_were_made_of(rows: list[Row]) -> None:
+    made = columns(rows)
+    for number, (_, _, ping) in enumerate(rows):
+        back = made.ping(number)
+        for name in (
+            "time_us",
+            "lat",
+            "lon",
+            "accuracy_m",
+            "odometer_km",
+            "satellites",
+            "seq",
+            "ignition",
+            "mock",
+        ):
+            assert getattr(back, name) == getattr(ping, name)
+        assert back.alarms == ping.alarms
+        assert (back.attributes or None) == (ping.attributes or None)
+
+
+def test_single_precision_is_shown_without_its_noise() -> None:
+    assert columns([row(speed_kmh=42.1)]).ping(0).speed_kmh == 42.1
+
+
+def test_a_value_that_no_column_holds_raises() -> None:
+    with pytest.raises(OverflowError):
+        columns([row(satellites=70_000)])

@@ -13,7 +13,7 @@ from ingest.diff import (
     told,
     visits_of,
 )
-from ingest.fold import VehicleState
+from ingest.state import VehicleState
 
 US = 1_000_000
 

@@ -7,25 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from geofence.crossings import Fix
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from geofence.settings import FenceSettings
-from ingest.fold import (
-    PHONE,
-    TRACKER,
-    Candidate,
-    FoldLimits,
-    VehicleInput,
-    VehicleOutput,
-    VehicleState,
-    fold,
-    is_jump,
-    split_late,
-    way_m,
-)
+from ingest.arbitration import VehicleInput, is_jump
+from ingest.fold import VehicleOutput, late_rows
+from ingest.geometry import way_m
+from ingest.ping import Ping
+from ingest.state import VehicleState
+from telemetry.rules import VehicleRules
+from tests.support.law import PHONE, TRACKER, Candidate, fold_one, track_of
 
-LIMITS = FoldLimits(max_speed_kmh=120.0, max_accuracy_m=500.0, takeover_us=300_000_000)
+RULES = VehicleRules(max_speed_kmh=120.0, max_accuracy_m=500.0, takeover_s=300)
 US = 1_000_000
 LON, LAT = -17.43, 14.71
 DEGREE_M = 111_320.0
@@ -36,8 +29,8 @@ def at(
     seconds: float, north_m: float = 0.0, *, accuracy_m: float | None = None, priority: int = TRACKER
 ) -> Candidate:
     """A fix of the tracker (device 1) or the phone (device 2), metres north of the fence's middle."""
-    fix = Fix(round(seconds * US), LON, LAT + north_m / DEGREE_M, accuracy_m, priority + 1)
-    return Candidate(fix, priority)
+    ping = Ping(time_us=round(seconds * US), lon=LON, lat=LAT + north_m / DEGREE_M, accuracy_m=accuracy_m)
+    return Candidate(ping, 1 if priority == TRACKER else 2, priority)
 
 
 def phone(seconds: float, north_m: float = 0.0, **more: float) -> Candidate:
@@ -47,12 +40,20 @@ def phone(seconds: float, north_m: float = 0.0, **more: float) -> Candidate:
 def run(
     candidates: Sequence[Candidate], state: VehicleState | None = None, fences: FenceIndex = NO_FENCES
 ) -> VehicleOutput:
-    ordered = sorted(candidates, key=lambda c: c.key)
-    return fold([VehicleInput(7, -1, state or VehicleState(), ordered)], fences, LIMITS)[0]
+    return fold_one(state or VehicleState(), candidates, fences, RULES, vehicle_id=7)
 
 
-def used(candidates: Sequence[Candidate]) -> list[tuple[float, str]]:
-    return [(f.time_us / US, "tracker" if f.device_id == 1 else "phone") for f in run(candidates).used]
+def used(candidates: Sequence[Candidate], state: VehicleState | None = None) -> list[tuple[float, str]]:
+    pings, _ = track_of(candidates)
+    rows = run(candidates, state).used.tolist()
+    return [(pings.time_us[row] / US, {1: "tracker", 2: "phone"}[int(pings.device[row])]) for row in rows]
+
+
+def late(state: VehicleState, candidates: Sequence[Candidate]) -> tuple[list[float], float | None]:
+    """Times of those that come after the state, and from when the others change something; seconds."""
+    pings, priority = track_of(candidates)
+    count, changed_us = late_rows(pings, priority, VehicleInput(7, -1, state, RULES, 0, len(pings)))
+    return [us / US for us in pings.time_us[count:].tolist()], None if changed_us is None else changed_us / US
 
 
 def circle(fence_id: int = 1, radius_m: float = 100.0, **more: Any) -> Fence:
@@ -91,8 +92,9 @@ class TestArbitration:
         assert used([phone(0), at(0)]) == [(0, "tracker")]
 
     def test_the_takeover_gap_starts_the_trackers_run_anew(self) -> None:
-        state = run([at(0), at(100), at(500), at(560)]).state
-        assert (state.tracker_since_us, state.tracker_last_us) == (500 * US, 560 * US)
+        source = run([at(0), at(100), at(500), at(560)]).state.source
+        assert source is not None
+        assert (source.device_id, source.since_us, source.last_us) == (1, 500 * US, 560 * US)
 
     def test_a_tracker_fix_that_does_not_count_keeps_no_phone_silent(self) -> None:
         rows = [at(0), at(200, accuracy_m=900.0), phone(310)]
@@ -108,7 +110,8 @@ class TestAccuracy:
 
     def test_it_leaves_no_trace_in_the_state(self) -> None:
         before = run([at(0)]).state
-        assert run([at(10, accuracy_m=501.0)], before).state == before
+        after = run([at(10, accuracy_m=501.0)], before).state
+        assert msgspec.structs.replace(after, alarms={}) == before
 
 
 class TestJumps:
@@ -141,9 +144,8 @@ class TestJumps:
         rows = [at(0), at(30, self.FAR), at(60, self.FAR), at(90, self.FAR)]
         state = VehicleState()
         for row in rows:
-            output = run([row], state)
-            state = output.state
-        assert [f.time_us for f in output.used] == [90 * US]
+            counted, state = used([row], state), run([row], state).state
+        assert counted == [(90, "tracker")]
         assert state == run(rows).state
 
     def test_time_makes_a_long_way_plausible(self) -> None:
@@ -158,44 +160,47 @@ class TestJumps:
         assert not is_jump(at(0, accuracy_m=300).fix, at(30, 1500, accuracy_m=50).fix, 120.0)
 
     def test_the_way_is_measured_in_metres(self) -> None:
-        assert way_m(at(0).fix, at(1, 1000.0).fix) == pytest.approx(1000.0, rel=0.01)
-        east = Fix(0, LON + 0.01, LAT, None, 1)
-        assert way_m(at(0).fix, east) == pytest.approx(1077.0, rel=0.01)
+        assert way_m(LON, LAT, LON, LAT + 1000.0 / DEGREE_M) == pytest.approx(1000.0, rel=0.01)
+        assert way_m(LON, LAT, LON + 0.01, LAT) == pytest.approx(1077.0, rel=0.01)
 
 
 class TestLate:
-    def test_what_follows_is_sorted_and_what_precedes_is_late(self) -> None:
+    def test_what_precedes_the_state_is_late(self) -> None:
         state = run([at(0), at(100)]).state
-        on_time, late_us = split_late(state, [at(300), at(50), at(200), at(20)], LIMITS)
-        assert [c.fix.time_us for c in on_time] == [200 * US, 300 * US]
-        assert late_us == 20 * US
+        assert late(state, [at(300), at(50), at(200), at(20)]) == ([200, 300], 20)
 
     def test_a_late_phone_beside_the_reporting_tracker_changes_nothing(self) -> None:
         state = run([at(0), at(200), at(400)]).state
-        assert split_late(state, [phone(0), phone(100), phone(399)], LIMITS) == ([], None)
+        assert late(state, [phone(0), phone(100), phone(399)]) == ([], None)
 
     def test_before_the_trackers_run_a_late_phone_counts(self) -> None:
         state = run([at(0), at(1000), at(1100)]).state
-        assert split_late(state, [phone(700), phone(1050)], LIMITS) == ([], 700 * US)
+        assert late(state, [phone(700), phone(1050)]) == ([], 700)
 
     def test_a_late_tracker_always_counts(self) -> None:
-        assert split_late(run([at(0), at(100)]).state, [at(50)], LIMITS) == ([], 50 * US)
+        assert late(run([at(0), at(100)]).state, [at(50)]) == ([], 50)
 
     def test_a_late_fix_that_is_too_inaccurate_changes_nothing(self) -> None:
         state = run([at(0), at(100)]).state
-        assert split_late(state, [at(50, accuracy_m=800.0)], LIMITS) == ([], None)
+        assert late(state, [at(50, accuracy_m=800.0)]) == ([], None)
 
     def test_without_a_tracker_late_phones_count(self) -> None:
-        assert split_late(run([phone(0), phone(100)]).state, [phone(50)], LIMITS) == ([], 50 * US)
+        assert late(run([phone(0), phone(100)]).state, [phone(50)]) == ([], 50)
+
+    def test_a_late_alarm_matters_whoever_raises_it(self) -> None:
+        state = run([at(0), at(200), at(400)]).state
+        pressed = Candidate(Ping(time_us=100 * US, lon=LON, lat=LAT, alarms=("sos",)), 2, PHONE)
+        assert late(state, [pressed]) == ([], 100)
 
     @pytest.mark.parametrize("seconds", [0.0, 150.0, 350.0, 420.0, 699.0])
     def test_what_is_called_without_effect_has_none(self, seconds: float) -> None:
         rows = [at(0), at(200), at(400)]
-        late = phone(seconds, 90.0)
+        one = phone(seconds, 90.0)
         state = run(rows).state
-        on_time, late_us = split_late(state, [late], LIMITS)
-        if not on_time and late_us is None:
-            assert run([*rows, late]).state == state
+        on_time, changed = late(state, [one])
+        if not on_time and changed is None:
+            after = msgspec.structs.replace(run([*rows, one]).state, alarms={})
+            assert after == state
         else:
             assert seconds > 400
 

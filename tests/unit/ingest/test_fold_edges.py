@@ -1,7 +1,7 @@
 """Where rounding could move a crossing to the wrong side of a fix."""
 
 from geofence.crossings import Fix
-from ingest.fold import _step_fence
+from ingest.fence_walk import _step_fence
 from tests.support.law import LAT, LON, METRE, START_US, index
 
 SECOND = 1_000_000

@@ -2,12 +2,12 @@
 
 import pytest
 
-from geofence.crossings import Fix
 from geofence.geojson import parse_shape
 from geofence.index import Fence, FenceIndex
 from geofence.settings import DEFAULTS, FenceSettings
 from ingest.diff import Visit, visits_of
-from ingest.fold import Candidate, VehicleInput, VehicleState, fold
+from ingest.ping import Ping
+from ingest.state import VehicleState
 from tests.support.brute_force import Place
 from tests.support.jitter import (
     ROAD_MS,
@@ -23,7 +23,7 @@ from tests.support.jitter import (
     waiting,
     yard,
 )
-from tests.support.law import LIMITS
+from tests.support.law import TRACKER, Candidate, fold_one
 
 FENCES: dict[str, tuple[Feature, float]] = {
     "circle of 80 m": (circle(80), 80.0),
@@ -54,8 +54,8 @@ STRAYING_A_LITTLE = {
 
 def visits_seen(feature: Feature, settings: FenceSettings, fixes: list[Observed]) -> list[Visit]:
     index = FenceIndex([Fence(1, parse_shape(feature), settings)])
-    candidates = [Candidate(Fix(f.time_us, f.lon, f.lat, f.accuracy_m, 1), 0) for f in fixes]
-    output = fold([VehicleInput(1, -1, VehicleState(), candidates)], index, LIMITS)[0]
+    pings = [Ping(time_us=f.time_us, lon=f.lon, lat=f.lat, accuracy_m=f.accuracy_m) for f in fixes]
+    output = fold_one(VehicleState(), [Candidate(ping, 1, TRACKER) for ping in pings], index)
     return visits_of({}, output.transitions)
 
 

@@ -1,15 +1,30 @@
 """The law of the telemetry core, on the pure functions alone."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.fold import Candidate, VehicleInput, VehicleState, decode_state, encode_state, fold
-from tests.support.law import LIMITS, Books, brute_force, deliveries, index, tracks
+from ingest.arbitration import VehicleInput
+from ingest.fold import fold, open_intervals
+from ingest.interval import latest
+from ingest.state import VehicleState, decode_state, encode_state
+from ingest.track import together
+from tests.support.law import (
+    RULES,
+    Books,
+    Candidate,
+    brute_force,
+    deliveries,
+    fold_one,
+    index,
+    track_of,
+    tracks,
+)
 
 
 @settings(max_examples=250, deadline=None)
 @given(st.data())
-def test_any_order_repetition_and_batching_end_in_the_same_visits(data: st.DataObject) -> None:
+def test_any_order_repetition_and_batching_tell_the_same(data: st.DataObject) -> None:
     pings = data.draw(tracks())
     books = Books()
     for batch in data.draw(deliveries(pings)):
@@ -17,24 +32,45 @@ def test_any_order_repetition_and_batching_end_in_the_same_visits(data: st.DataO
         if data.draw(st.booleans()):
             books.reconcile()
     books.reconcile()
-    assert books.visits == brute_force(pings)
+    assert books.known == brute_force(pings)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(tracks(), st.integers(0, 40))
 def test_a_state_survives_its_encoding_anywhere_in_a_track(pings: list[Candidate], cut: int) -> None:
     fences = index()
-    whole = fold([VehicleInput(1, -1, VehicleState(), pings)], fences, LIMITS)[0]
-    first = fold([VehicleInput(1, -1, VehicleState(), pings[:cut])], fences, LIMITS)[0]
+    whole = fold_one(VehicleState(), pings, fences)
+    first = fold_one(VehicleState(), pings[:cut], fences)
     restored = decode_state(encode_state(first.state))
-    second = fold([VehicleInput(1, -1, restored, pings[cut:])], fences, LIMITS)[0]
+    second = fold_one(restored, pings[cut:], fences)
     assert second.state == whole.state
     assert first.transitions + second.transitions == whole.transitions
+    assert latest(first.told + second.told) == latest(whole.told)
+
+
+@settings(max_examples=250, deadline=None)
+@given(tracks())
+def test_what_is_open_in_a_state_is_what_was_told_and_not_ended(pings: list[Candidate]) -> None:
+    output = fold_one(VehicleState(), pings, index())
+    told = {key: i for key, i in latest(output.told).items() if i.ended_us is None}
+    assert {i.key: (i.kind, i.start, i.values) for i in open_intervals(output.state)} == {
+        key: (i.kind, i.start, i.values) for key, i in told.items()
+    }
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(tracks(), min_size=2, max_size=5))
 def test_folding_many_vehicles_at_once_is_folding_each_alone(fleet: list[list[Candidate]]) -> None:
     fences = index()
-    inputs = [VehicleInput(number, -1, VehicleState(), pings) for number, pings in enumerate(fleet)]
-    assert fold(inputs, fences, LIMITS) == [fold([one], fences, LIMITS)[0] for one in inputs]
+    parts = [track_of(pings) for pings in fleet]
+    pings = together([part for part, _ in parts])
+    priority = [rank for _, ranks in parts for rank in ranks]
+    inputs, start = [], 0
+    for part, _ in parts:
+        inputs.append(VehicleInput(1, -1, VehicleState(), RULES, start, start + len(part)))
+        start += len(part)
+    at_once = fold(pings, np.array(priority), inputs, fences)
+    alone = [fold_one(VehicleState(), each, fences) for each in fleet]
+    assert [(o.state, o.transitions, o.told) for o in at_once] == [
+        (o.state, o.transitions, o.told) for o in alone
+    ]

@@ -9,11 +9,9 @@ import pytest
 
 from config.settings import Settings
 from ingest import listener as listening
-from ingest import store, worker
-from ingest.copy_rows import Row
+from ingest import worker
 from ingest.intake import Message
 from ingest.listener import Listener
-from ingest.ping import Ping
 from ingest.worker import Worker
 
 TOPIC = "v1/devices/truck-1/pings"
@@ -79,14 +77,6 @@ async def test_a_worker_told_to_stop_does_not_wait_for_the_database_for_ever(
     waiting.stop()
     with pytest.raises(psycopg.OperationalError):
         await waiting._store([Message(TOPIC, b"{}", 0)])
-
-
-def test_a_value_that_cannot_be_written_is_the_datas_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker then looks for the message and sets it aside; any other error would end it."""
-    row: Row = (1, 0, Ping(time_us=0, lat=1.0, lon=1.0, satellites=70_000))
-    unused: Any = None
-    with pytest.raises(psycopg.DataError):
-        store.copy_pings(unused, [row], expect_duplicates=False)
 
 
 async def test_a_refold_that_fails_does_not_end_refolding(

@@ -1,0 +1,200 @@
+"""Which fixes of a vehicle count: one source at a time, accurate enough, and nowhere it cannot be. Pure.
+
+- **Source**: the fixes of one device count until it has been silent for `takeover_s`, or a better one (a lower
+  priority) speaks. The change is told as `takeover` to a source that is not better, and as `handback` to a better one.
+- **Accuracy**: a fix worse than `max_accuracy_m` says nothing.
+- **Jump**: a fix that would need more than `max_speed_kmh` since the last one is held as suspect; three suspects
+  that agree with each other move the vehicle there after all.
+
+A fix that does not count leaves no trace in the state (a suspect leaves itself). Nearly every vehicle of a batch is
+plain: one source, no gap, no jump. Those are recognised all at once, by tests that are never true by mistake; the
+others are gone through fix by fix.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from geofence.crossings import Fix
+from ingest.geometry import surely_within, way_m
+from ingest.interval import Interval
+from ingest.state import Key, Source, VehicleState
+from ingest.track import TRUE, Floats, Ints, Pings, known
+from telemetry.rules import VehicleRules
+
+AGREEING_SUSPECTS: Final = 3
+_JUMP_SLACK_M: Final = 200.0  # noise of two honest fixes shortly after one another
+_US: Final = 1_000_000
+
+
+class VehicleInput(msgspec.Struct, frozen=True):
+    """One vehicle to be folded: rows `start` to `stop` of the track, in key order, all after `state.key`."""
+
+    vehicle_id: int
+    carrier: int  # -1 = none
+    state: VehicleState
+    rules: VehicleRules
+    start: int
+    stop: int
+
+
+class Chosen(msgspec.Struct):
+    """What counts of one vehicle's rows."""
+
+    rows: Ints
+    key: Key  # of the last row that left a trace
+    source: Source | None
+    suspect: Fix | None
+    suspects: int
+    told: list[Interval]
+
+
+class Previous(msgspec.Struct, frozen=True):
+    """For each row of a selection the position and time before it in its vehicle; NaN where there is none."""
+
+    lon: Floats
+    lat: Floats
+    time_us: Ints
+
+
+def choose(track: Pings, priority: Ints, vehicles: Sequence[VehicleInput]) -> list[Chosen]:
+    """In the order of the vehicles."""
+    plain = _plain(track, priority, vehicles)
+    return [
+        _all_of(track, priority, vehicle) if is_plain else _one_by_one(track, priority, vehicle)
+        for vehicle, is_plain in zip(vehicles, plain, strict=True)
+    ]
+
+
+def previous(track: Pings, rows: Ints, firsts: Ints, lasts: Sequence[Fix | None]) -> Previous:
+    """`rows` of several vehicles; each begins at one of `firsts`, after the fix of the same place in `lasts`."""
+    lon, lat = np.roll(track.lon[rows], 1), np.roll(track.lat[rows], 1)
+    time_us: Ints = np.roll(track.time_us[rows], 1)
+    nothing = np.nan
+    lon[firsts] = [nothing if last is None else last.lon for last in lasts]
+    lat[firsts] = [nothing if last is None else last.lat for last in lasts]
+    time_us[firsts] = [
+        track.time_us[rows[first]] if last is None else last.time_us
+        for first, last in zip(firsts.tolist(), lasts, strict=True)
+    ]
+    return Previous(lon, lat, time_us)
+
+
+def spans(starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
+    """The numbers start, start + 1, ... of each span one after the other, and where each span begins in them."""
+    firsts = np.cumsum(sizes) - sizes
+    return np.arange(sizes.sum()) + np.repeat(starts - firsts, sizes), firsts
+
+
+def _plain(track: Pings, priority: Ints, vehicles: Sequence[VehicleInput]) -> list[bool]:
+    """Whether surely all rows of each vehicle count, and all come from the source it has."""
+    filled = [vehicle for vehicle in vehicles if vehicle.stop > vehicle.start]
+    if not filled:
+        return [True] * len(vehicles)
+    starts = np.array([vehicle.start for vehicle in filled])
+    sizes = np.array([vehicle.stop for vehicle in filled]) - starts
+    rows, firsts = spans(starts, sizes)
+    before = previous(track, rows, firsts, [vehicle.state.last for vehicle in filled])
+
+    def each(values: list[float]) -> np.ndarray:
+        return np.repeat(np.array(values), sizes)
+
+    device = track.device[rows]
+    sources = [vehicle.state.source for vehicle in filled]
+    device_wanted = np.repeat(
+        np.where(
+            [s is None for s in sources], device[firsts], [0 if s is None else s.device_id for s in sources]
+        ),
+        sizes,
+    )
+    elapsed_us = track.time_us[rows] - before.time_us
+    possible_m = _JUMP_SLACK_M + each([v.rules.max_speed_kmh / 3.6 for v in filled]) * (elapsed_us / 1e6)
+    near = surely_within(before.lon, before.lat, track.lon[rows], track.lat[rows], possible_m)
+    accuracy_m = track.accuracy_m[rows]
+    good = (
+        (device == device_wanted)
+        & (near | np.isnan(before.lon))
+        & (np.isnan(accuracy_m) | (accuracy_m <= each([v.rules.max_accuracy_m for v in filled])))
+        & (elapsed_us <= each([v.rules.takeover_s * _US for v in filled]))
+        & ((track.mock[rows] != TRUE) | each([v.rules.mock == "flag" for v in filled]).astype(bool))
+    )
+    verdicts = iter(np.logical_and.reduceat(good, firsts).tolist())
+    return [
+        vehicle.stop == vehicle.start or (next(verdicts) and vehicle.state.suspect is None)
+        for vehicle in vehicles
+    ]
+
+
+def _all_of(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
+    state, start, last = vehicle.state, vehicle.start, vehicle.stop - 1
+    if last < start:
+        return Chosen(np.empty(0, np.int64), state.key, state.source, state.suspect, state.suspects, [])
+    source, time_us = state.source, int(track.time_us[last])
+    device_id, rank = int(track.device[last]), int(priority[last])
+    since_us = int(track.time_us[start]) if source is None else source.since_us
+    rows = np.arange(start, vehicle.stop)
+    return Chosen(rows, (time_us, rank, device_id), Source(device_id, rank, since_us, time_us), None, 0, [])
+
+
+def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
+    state, rules = vehicle.state, vehicle.rules
+    source, last, key = state.source, state.last, state.key
+    suspect, suspects = state.suspect, state.suspects
+    rows: list[int] = []
+    told: list[Interval] = []
+    for row in range(vehicle.start, vehicle.stop):
+        fix, rank = fix_of(track, row), int(priority[row])
+        if not _may_count(fix, rank, source, rules) or (rules.mock == "ignore" and track.mock[row] == TRUE):
+            continue
+        key = (fix.time_us, rank, fix.device_id)
+        if last is not None and is_jump(last, fix, rules.max_speed_kmh):
+            agrees = suspect is not None and not is_jump(suspect, fix, rules.max_speed_kmh)
+            suspect, suspects = fix, suspects + 1 if agrees else 1
+            if suspects < AGREEING_SUSPECTS:
+                continue
+        suspect, suspects, last = None, 0, fix
+        source = _counted(source, fix, rank, rules, told)
+        rows.append(row)
+    return Chosen(np.array(rows, np.int64), key, source, suspect, suspects, told)
+
+
+def _may_count(fix: Fix, rank: int, source: Source | None, rules: VehicleRules) -> bool:
+    if fix.accuracy_m is not None and fix.accuracy_m > rules.max_accuracy_m:
+        return False
+    if source is None or fix.device_id == source.device_id or rank < source.priority:
+        return True
+    return fix.time_us - source.last_us > rules.takeover_s * _US
+
+
+def _counted(source: Source | None, fix: Fix, rank: int, rules: VehicleRules, told: list[Interval]) -> Source:
+    time_us, device_id = fix.time_us, fix.device_id
+    if source is None:
+        return Source(device_id, rank, time_us, time_us)
+    if device_id == source.device_id:
+        paused = time_us - source.last_us > rules.takeover_s * _US
+        return Source(device_id, rank, time_us if paused else source.since_us, time_us)
+    kind = "handback" if rank < source.priority else "takeover"
+    values = {"from_device": source.device_id, "silent_s": (time_us - source.last_us) // _US}
+    place = (fix.lon, fix.lat)
+    told.append(
+        Interval(kind, time_us, time_us, time_us, device_id=device_id, start=place, end=place, values=values)  # type: ignore[arg-type]
+    )
+    return Source(device_id, rank, time_us, time_us)
+
+
+def fix_of(track: Pings, row: int) -> Fix:
+    return Fix(
+        int(track.time_us[row]),
+        float(track.lon[row]),
+        float(track.lat[row]),
+        known(track.accuracy_m[row].item()),
+        int(track.device[row]),
+    )
+
+
+def is_jump(a: Fix, b: Fix, max_speed_kmh: float) -> bool:
+    """Whether getting from `a` to `b` in their time apart needs more than the speed limit."""
+    possible_m = _JUMP_SLACK_M + max_speed_kmh / 3.6 * ((b.time_us - a.time_us) / 1e6)
+    return way_m(a.lon, a.lat, b.lon, b.lat) > possible_m + (a.accuracy_m or 0.0) + (b.accuracy_m or 0.0)
