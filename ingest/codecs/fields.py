@@ -84,14 +84,19 @@ def number(message: Message, key: str, bounds: Range, *, reason: str = "value_ou
 def loose(value: Any) -> Any:
     """A number that a device wrote as text, as the number it is; anything else as it came.
 
-    For formats whose devices do both; the readers here stay strict.
+    For formats whose devices do both; the readers here stay strict. Digits beyond what a double or 64 bits hold
+    (1e999, the number of a SIM card) stay text.
     """
     if type(value) is not str or len(value) > _MAX_NUMBER_CHARS:
         return value
     text = value.strip()
     if not _NUMBER.fullmatch(text):
         return value
-    return int(text) if _INTEGER.fullmatch(text) else float(text)
+    if _INTEGER.fullmatch(text):
+        whole = int(text)
+        return whole if _MIN_INTEGER <= whole <= _MAX_INTEGER else value
+    decimal = float(text)
+    return decimal if math.isfinite(decimal) else value
 
 
 def latitude(message: Message, key: str) -> float:
