@@ -81,6 +81,27 @@ def number(message: Message, key: str, bounds: Range, *, reason: str = "value_ou
     raise RefusedError(reason, f"{key} {_shown(value)} is outside {bounds.low:g}..{bounds.high:g}")
 
 
+def scaled(message: Message, key: str, bounds: Range, factor: float) -> float | None:
+    """As `number`, for a value in another unit: times `factor` it is in the unit of `bounds`."""
+    value = number(message, key, Range(bounds.low / factor, bounds.high / factor))
+    # Seven decimals are beyond every sensor; without them 87 thousandths are 0.08700000000000001.
+    return None if value is None else round(value * factor, 7)
+
+
+def is_unknown(message: Message, key: str) -> bool:
+    """Whether the value is a negative number, which is how phones write a measurement they do not have.
+
+    Beyond any such number (minus infinity) it is a defect, and left to the readers to refuse.
+    """
+    value = message.get(key)
+    return (type(value) is int or type(value) is float) and -MAX_TIME_US < value < 0
+
+
+def measured(message: Message, key: str, bounds: Range, factor: float = 1.0) -> float | None:
+    """As `scaled`, where a negative number means unknown."""
+    return None if is_unknown(message, key) else scaled(message, key, bounds, factor)
+
+
 def loose(value: Any) -> Any:
     """A number that a device wrote as text, as the number it is; anything else as it came.
 

@@ -1,40 +1,58 @@
-"""OwnTracks JSON, as its Android and iOS apps and the qtripp bridge send it.
+"""OwnTracks JSON, as its Android and iOS apps, the Greenwich tracker and the qtripp bridge send it.
 
-Facts: the OwnTracks booklet, tech/json.md. What a message is says its `_type`, not its topic.
-Two things to know about the times: `tst` is the time of the fix, except on a ping trigger (`t` = "p"),
-where the app repeats its last position with the present time; the trigger stays in the attributes.
+Facts: the OwnTracks booklet, tech/json.md; the apps and qtripp themselves. What a message is says its
+`_type`, not its topic. Two things to know about the times: `tst` is the time of the fix, except on a ping
+trigger (`t` = "p"), where the app repeats its last position with the present time; the trigger stays in
+the attributes.
+
+| key | normal form | unit |
+|---|---|---|
+| `tst`, `lat`, `lon` (required) | `time`, `lat`, `lon` | epoch seconds, degrees |
+| `vel`, `cog` | `speed_kmh`, `heading_deg` | km/h, degrees |
+| `alt`, `acc`, `batt` | `altitude_m`, `accuracy_m`, `battery_pct` | m, m, % |
+| `ign`, `mock` | `ignition`, `mock` | boolean |
+| `flvl`, `odometer` | `fuel_pct`, `odometer_km` | %, km |
+| `t`, `rty`, `tow` | attribute `trigger`, and alarms | see ingest/codecs/owntracks_words.py |
+| `vac`, `bs`, `motionactivities` | attributes `vertical_accuracy_m`, `charging`, `activity` | m, code, list |
+| `ubatt`, `uext`, `aiv` | attributes `battery_v`, `power_v`, `analog_1_v` | V |
+| `rpm`, `hmc`, `trip` | attributes `engine_rpm`, `engine_hours_h`, `trip_km` | 1/min, s, m |
+| `temp_c` or `temp_c-00`, `temp_c-01` | attributes `temperature_c`, `temperature_2_c` | degrees Celsius |
+| `din1`, `dout1`, ... | attributes `input_1`, `output_1`, ... | boolean |
+| `mcc` with `mnc` | attribute `operator` | numbers |
+| `image`, `raw_line` | dropped | a picture; the tracker's line over again |
+| all others | attributes | as sent |
 """
 
 from typing import Any
 
 from ingest.codecs import body, fields
-from ingest.codecs.codec import Codec, Limits, RefusedError, decode_each, refuse_message
+from ingest.codecs.codec import Codec, Found, Limits, RefusedError, decode_each, refuse_message
+from ingest.codecs.formats import owntracks_csv
+from ingest.codecs.owntracks_report import report_of_card, report_of_status
+from ingest.codecs.owntracks_words import in_our_words
 from ingest.ping import Decoded, Ping, Presence
 
 SECOND_US = 1_000_000
 
 POSITION_TYPES = frozenset({"location", "transition"})
-# Defined by the format and without a position of the device: a waypoint's lat and lon are the place's.
+REPORTS = {"card": report_of_card, "status": report_of_status}
+# Defined by the format and without a position of the device. A waypoint's lat and lon are a place that the
+# driver has drawn in his app, his home perhaps: no telemetry, and fences are the platform's. A
+# configuration or dump holds passwords. A `cmd` comes down, and is nobody's to send up.
 OTHER_TYPES = frozenset(
+    {"beacon", "cmd", "configuration", "dump", "request", "steps", "waypoint", "waypoints"}
+)
+_TAKEN_KEYS = frozenset(
     {
-        "beacon",
-        "card",
-        "cmd",
-        "configuration",
-        "dump",
-        "request",
-        "status",
-        "steps",
-        "waypoint",
-        "waypoints",
+        *("_type", "lat", "lon", "tst", "vel", "cog", "alt", "acc", "batt", "mock"),
+        # Not telemetry: a picture in base64, and the line of the tracker that all the others are read from.
+        *("image", "raw_line"),
     }
 )
-# Taken by a field of the ping, or a picture (base64), which is no telemetry.
-_TAKEN_KEYS = frozenset({"_type", "lat", "lon", "tst", "vel", "cog", "alt", "acc", "batt", "image", "mock"})
 
 
-def read_message(message: Any, limits: Limits) -> Ping | Presence | None:
-    """None = a message without a position. Raises `RefusedError`."""
+def read_message(message: Any, limits: Limits) -> Found:
+    """None = a message that tells nothing. Raises `RefusedError`."""
     if type(message) is not dict:
         raise RefusedError("wrong_type", f"a message must be an object, not {fields.kind(message)}")
     kind = message.get("_type")
@@ -48,6 +66,8 @@ def read_message(message: Any, limits: Limits) -> Ping | Presence | None:
         return _presence_of_will(message)
     if kind == "encrypted":
         raise RefusedError("encrypted", "the app encrypts its payload; the platform holds no key")
+    if kind in REPORTS:
+        return REPORTS[kind](message, limits)
     if kind in OTHER_TYPES:
         return None
     raise RefusedError("malformed", f"OwnTracks defines no _type {kind[:40]!r:.60}")
@@ -55,24 +75,25 @@ def read_message(message: Any, limits: Limits) -> Ping | Presence | None:
 
 def ping_of_location(message: fields.Message, limits: Limits) -> Ping:
     """A location or a transition; everything without a field of its own becomes an attribute."""
-    taken = dict.fromkeys(_TAKEN_KEYS)
-    extras = _bridge_fields(message)
-    taken.update(dict.fromkeys(key for key, value in extras.items() if value is not None))
+    words = in_our_words(message, _TAKEN_KEYS)
+    crossed = ("device_geofence",) if message.get("_type") == "transition" else ()
     return Ping(
         time_us=fields.time_us(_epoch(message), "tst", unit_us=SECOND_US),
         lat=fields.latitude(message, "lat"),
         lon=fields.longitude(message, "lon"),
-        speed_kmh=_unless_negative(message, "vel", fields.SPEED_KMH),
-        heading_deg=None if _is_negative(message, "cog") else fields.heading(message, "cog"),
+        # A negative number is how iOS writes a speed, course, accuracy or battery it does not know.
+        speed_kmh=fields.measured(message, "vel", fields.SPEED_KMH),
+        heading_deg=None if fields.is_unknown(message, "cog") else fields.heading(message, "cog"),
         altitude_m=fields.number(message, "alt", fields.ALTITUDE_M),
         # No receiver is exact: 0 is how some Android versions write "unknown".
-        accuracy_m=_unless_negative(message, "acc", fields.ACCURACY_M) or None,
-        battery_pct=_unless_negative(message, "batt", fields.PERCENT),
+        accuracy_m=fields.measured(message, "acc", fields.ACCURACY_M) or None,
+        battery_pct=fields.measured(message, "batt", fields.PERCENT),
         mock=fields.flag(message, "mock"),
-        ignition=extras["ign"],
-        fuel_pct=extras["flvl"],
-        odometer_km=extras["odometer"],
-        attributes=fields.attributes(message, frozenset(taken), limits),
+        ignition=words.ignition,
+        fuel_pct=words.fuel_pct,
+        odometer_km=words.odometer_km,
+        alarms=words.alarms + crossed,
+        attributes=fields.attributes(words.attributes, frozenset(), limits),
     )
 
 
@@ -82,32 +103,6 @@ def _epoch(message: fields.Message) -> Any:
     if type(tst) is str:
         raise RefusedError("wrong_type", "tst must be a number, not text")
     return tst
-
-
-def _is_negative(message: fields.Message, key: str) -> bool:
-    """iOS writes a negative number for a speed, course, accuracy or battery it does not know."""
-    value = message.get(key)
-    return (type(value) is int or type(value) is float) and -fields.MAX_TIME_US < value < 0
-
-
-def _unless_negative(message: fields.Message, key: str, bounds: fields.Range) -> float | None:
-    return None if _is_negative(message, key) else fields.number(message, key, bounds)
-
-
-def _bridge_fields(message: fields.Message) -> dict[str, Any]:
-    """What qtripp adds for Queclink trackers. A value of another kind stays an attribute as it is."""
-    readers = (
-        ("ign", lambda: fields.flag(message, "ign")),
-        ("flvl", lambda: fields.number(message, "flvl", fields.PERCENT)),
-        ("odometer", lambda: fields.number(message, "odometer", fields.ODOMETER_KM)),
-    )
-    found: dict[str, Any] = {}
-    for key, read in readers:
-        try:
-            found[key] = read()
-        except RefusedError:
-            found[key] = None
-    return found
 
 
 def _presence_of_will(message: fields.Message) -> Presence:
@@ -122,6 +117,13 @@ def decode_json(payload: bytes, limits: Limits) -> Decoded:
         return decode_each(body.parse_json(payload), limits, read_message)
     except RefusedError as error:
         return refuse_message(error.reason, error.detail)
+
+
+def decode(payload: bytes, limits: Limits) -> Decoded:
+    """Of the two forms that share the topics, the one that the body begins like."""
+    if payload.lstrip()[:1] in (b"{", b"["):
+        return decode_json(payload, limits)
+    return owntracks_csv.decode(payload, limits)
 
 
 _DEVICE = "owntracks/{uid}/{device}"
@@ -139,6 +141,6 @@ JSON = Codec(
         f"{_DEVICE}/beacon",
         f"{_DEVICE}/info",
     ),
-    decode=decode_json,
+    decode=decode,
 )
 CODECS = [JSON]

@@ -67,13 +67,13 @@ def test_a_location_as_the_android_app_sends_it() -> None:
         accuracy_m=13.0,
         battery_pct=74.0,
         attributes={
-            "bs": 1,
+            "charging": False,
             "conn": "m",
             "created_at": 1_700_000_060,
             "m": 2,
-            "t": "p",
+            "trigger": "p",
             "tid": "dk",
-            "vac": 3,
+            "vertical_accuracy_m": 3,
             "inregions": ["Depot Thiès"],
             "_id": "a1b2",
         },
@@ -105,10 +105,11 @@ def test_a_transition_is_a_ping_at_its_own_time() -> None:
         "event": "enter",
         "wtst": 1_600_000_000,
         "desc": "Depot",
-        "t": "c",
+        "trigger": "c",
         "rid": "6da9cf",
         "tid": "dk",
     }
+    assert ping.alarms == ("device_geofence",)
 
 
 def test_negative_means_unknown_on_ios() -> None:
@@ -126,22 +127,9 @@ def test_a_full_circle_is_north() -> None:
     assert only_ping(LOCATION | {"cog": 360}).heading_deg == 0.0
 
 
-def test_what_the_queclink_bridge_adds() -> None:
-    ping = only_ping(LOCATION | {"odometer": 1234.5, "ign": True, "flvl": 61, "t": "h", "rty": 3})
-    assert (ping.odometer_km, ping.ignition, ping.fuel_pct) == (1234.5, True, 61.0)
-    assert ping.attributes == {"t": "h", "rty": 3}
-
-
-def test_what_the_bridge_adds_in_another_kind_stays_an_attribute() -> None:
-    ping = only_ping(LOCATION | {"odometer": "1234", "ign": 1, "flvl": 250})
-    assert (ping.odometer_km, ping.ignition, ping.fuel_pct) == (None, None, None)
-    assert ping.attributes == {"odometer": "1234", "ign": 1, "flvl": 250}
-
-
-def test_a_picture_is_not_kept() -> None:
-    assert only_ping(LOCATION | {"image": "A" * 50_000, "imagename": "quay"}).attributes == {
-        "imagename": "quay"
-    }
+def test_a_picture_and_the_trackers_own_line_are_not_kept() -> None:
+    message = LOCATION | {"image": "A" * 50_000, "raw_line": "+RESP:" * 1000, "imagename": "quay"}
+    assert only_ping(message).attributes == {"imagename": "quay"}
 
 
 def test_a_list_of_locations() -> None:
@@ -163,6 +151,7 @@ def test_a_last_will_is_presence(will: dict[str, Any], composed_us: int | None) 
 @pytest.mark.parametrize("kind", sorted(owntracks.OTHER_TYPES))
 def test_messages_without_a_position_are_no_pings_and_no_errors(kind: str) -> None:
     message = {"_type": kind, "lat": 14.7, "lon": -17.4, "tst": 1_700_000_000, "rad": 100, "desc": "Depot"}
+    message |= {"name": "Awa", "password": "secret", "android": {"bo": 1}}
     assert decode(message) == Decoded(pings=[])
 
 
@@ -214,6 +203,14 @@ def test_refusals(change: dict[str, Any], reason: str) -> None:
 def test_bodies(body: bytes, reason: str) -> None:
     decoded = owntracks.decode_json(body, LIMITS)
     assert [each.reason for each in decoded.rejected] == [reason]
+
+
+def test_a_body_that_does_not_begin_like_json_is_csv() -> None:
+    line = b"X0,542A46AA,k,30365854,7575769,26,4,7,5,872"
+    assert len(owntracks.decode(line, LIMITS).pings) == 1
+    assert len(owntracks.decode(b" \r\n\t" + json.dumps(LOCATION).encode(), LIMITS).pings) == 1
+    assert len(owntracks.decode(json.dumps([LOCATION, LOCATION]).encode(), LIMITS).pings) == 2
+    assert [each.reason for each in owntracks.decode(b"7", LIMITS).rejected] == ["malformed"]
 
 
 def test_too_many() -> None:
