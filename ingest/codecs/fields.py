@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from brokers.topics import is_device_uid
 from ingest.codecs.codec import MAX_SEQ, Limits, RefusedError
 
 Message = dict[str, Any]
@@ -135,6 +136,20 @@ def _number_or_kind(value: Any) -> str:
     return repr(value) if type(value) is float else kind(value)
 
 
+def nested(message: Message, key: str) -> Message | None:
+    """The object under a key."""
+    value = message.get(key)
+    if value is None or type(value) is dict:
+        return value
+    raise RefusedError("wrong_type", f"{key} must be an object, not {kind(value)}")
+
+
+def device_uid(message: Message, key: str) -> str | None:
+    """The device that a body names; None also for a name that no device can be registered under."""
+    value = message.get(key)
+    return value if type(value) is str and is_device_uid(value) else None
+
+
 def sequence(message: Message, key: str) -> int | None:
     return integer(message, key, 0, MAX_SEQ)
 
@@ -180,7 +195,7 @@ def datetime_us(moment: datetime) -> int:
 def _rfc3339(text: str, key: str) -> datetime:
     try:
         return msgspec.convert(text, AwareDatetime)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter for an unpaired surrogate
         raise RefusedError("wrong_type", f"{key} is text, but not an RFC 3339 time with a zone") from None
 
 
