@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/setup.stamp
 SOURCES := config telemetry brokers geofence ingest platform_api simulator cli migrations
 CODE := $(SOURCES) tests bench
+FUZZ := .venv-fuzz
+SECONDS ?= 60
 TIMESCALE_TREE := $(or $(MESS_TIMESCALE_CHROOT),/var/lib/mess-timescale)
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down migrate run-api run-ingest run-worker simulate demo doctor format check test \
-        test-unit test-integration test-e2e test-timescale bench-ingest timescale lock clean
+        test-unit test-integration test-e2e test-timescale fuzz bench-ingest timescale lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +85,15 @@ test-e2e: setup ## Whole deliveries, and what survives a crash
 test-timescale: setup ## The tests against real servers, on TimescaleDB instead of plain PostgreSQL
 	MESS_TEST_DATABASE=timescaledb MESS_REQUIRE=timescaledb $(BIN)/pytest tests/integration $(ARGS)
 
+fuzz: setup $(FUZZ)/setup.stamp ## Fuzz every codec, guided by coverage, for SECONDS (60)
+	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.support.fuzz_codecs --seconds $(SECONDS) $(ARGS)
+
+# Beside .venv and not in it: only `make fuzz` needs it.
+$(FUZZ)/setup.stamp: requirements-fuzz.lock | setup
+	rm -rf $(FUZZ)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(FUZZ) -r $<
+	touch $@
+
 bench-ingest: setup ## Measure one ingest worker against the plain baseline
 	$(BIN)/python -m bench.ingest $(ARGS)
 
@@ -97,9 +108,10 @@ $(TIMESCALE_TREE)/usr/lib/postgresql/17/bin/postgres:
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-lock: setup ## Resolve pyproject.toml again into requirements.lock and requirements-dev.lock
+lock: setup ## Resolve pyproject.toml again into the requirements*.lock files
 	$(UV_COMPILE) pyproject.toml -o requirements.lock $(ARGS)
 	$(UV_COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock $(ARGS)
+	$(UV_COMPILE) --group fuzz -o requirements-fuzz.lock $(ARGS)
 
 clean: ## Remove caches and the embedded parts' data; keeps .venv
 	rm -rf .mess .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -152,8 +152,7 @@ def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: li
         sample = used.sample(i, max(top_kmh, speed_kmh))
         state, made = motion.step(state, sample, before, rules)
         told += made
-        top_kmh, due_us = 0.0, time_us + _SAMPLE_US
-        engine = engine if ignition == NONE else ignition
+        top_kmh, due_us, engine = 0.0, time_us + _SAMPLE_US, motion_state.engine_of(state)
     return state if top_kmh == state.top_kmh else msgspec.structs.replace(state, top_kmh=top_kmh)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from brokers.topics import is_device_uid
 from ingest.codecs.codec import MAX_SEQ, Limits, RefusedError
 
 Message = dict[str, Any]
@@ -105,19 +106,22 @@ def measured(message: Message, key: str, bounds: Range, factor: float = 1.0) -> 
 def loose(value: Any) -> Any:
     """A number that a device wrote as text, as the number it is; anything else as it came.
 
-    For formats whose devices do both; the readers here stay strict. Digits beyond what a double or 64 bits hold
-    (1e999, the number of a SIM card) stay text.
+    For formats whose devices do both; the readers here stay strict.
     """
     if type(value) is not str or len(value) > _MAX_NUMBER_CHARS:
         return value
     text = value.strip()
     if not _NUMBER.fullmatch(text):
         return value
-    if _INTEGER.fullmatch(text):
-        whole = int(text)
-        return whole if _MIN_INTEGER <= whole <= _MAX_INTEGER else value
-    decimal = float(text)
-    return decimal if math.isfinite(decimal) else value
+    return int(text) if _INTEGER.fullmatch(text) else float(text)
+
+
+def loose_if_kept(value: Any) -> Any:
+    """As `loose`, but digits beyond what an attribute holds (1e999, the number of a SIM card) stay text."""
+    found = loose(value)
+    if type(found) is int:
+        return found if _MIN_INTEGER <= found <= _MAX_INTEGER else value
+    return found if type(found) is not float or math.isfinite(found) else value
 
 
 def latitude(message: Message, key: str) -> float:
@@ -159,6 +163,20 @@ def integer(message: Message, key: str, low: int, high: int) -> int | None:
 
 def _number_or_kind(value: Any) -> str:
     return repr(value) if type(value) is float else kind(value)
+
+
+def nested(message: Message, key: str) -> Message | None:
+    """The object under a key."""
+    value = message.get(key)
+    if value is None or type(value) is dict:
+        return value
+    raise RefusedError("wrong_type", f"{key} must be an object, not {kind(value)}")
+
+
+def device_uid(message: Message, key: str) -> str | None:
+    """The device that a body names; None also for a name that no device can be registered under."""
+    value = message.get(key)
+    return value if type(value) is str and is_device_uid(value) else None
 
 
 def sequence(message: Message, key: str) -> int | None:
@@ -206,7 +224,7 @@ def datetime_us(moment: datetime) -> int:
 def _rfc3339(text: str, key: str) -> datetime:
     try:
         return msgspec.convert(text, AwareDatetime)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter for an unpaired surrogate
         raise RefusedError("wrong_type", f"{key} is text, but not an RFC 3339 time with a zone") from None
 
 

@@ -173,7 +173,7 @@ def _about(record: fields.Message) -> fields.Message:
 
 
 def alarms_of(elements: Elements, event: Any, priority: Any) -> tuple[str, ...]:
-    """The alarms in the words of `ingest.alarms`, each once.
+    """The alarms in the words of `telemetry.alarms`, each once.
 
     Panic priority is the panic button, unless the record is about something that has a name of its own: a scenario
     such as jamming may be set to that priority too.

@@ -71,7 +71,7 @@ def _ping(reported: fields.Message, limits: Limits) -> Ping:
         if _AVL_KEY.fullmatch(key) and int(key) <= teltonika_avl.MAX_ID:
             # A VIN may be all digits.
             is_text = int(key) in teltonika_avl.TEXT_IDS
-            elements[int(key)] = value if is_text else fields.loose(value)
+            elements[int(key)] = value if is_text else fields.loose_if_kept(value)
         elif key != "latlng" and key not in record:
             extras[key] = value
     return teltonika_avl.ping_of_record(record, elements, extras, limits)

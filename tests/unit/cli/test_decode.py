@@ -1,6 +1,7 @@
 """`mess decode` as other programs use it: bytes in, JSON out, an exit code."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import typer
 from typer.testing import CliRunner
 
 from cli.decode import decode
+from ingest.codecs.codec import Codec, Limits
+from ingest.codecs.registry import BY_SLUG, CODECS
+from ingest.ping import CommandResult, Decoded
 
 ROOT = Path(__file__).parents[3]
 NATIVE = "v1/devices/truck-1/pings"
@@ -51,7 +55,11 @@ app.command()(decode)
 
 
 def run(payload: bytes, *options: str, topic: str = NATIVE, now: str = NOW) -> Done:
-    result = CliRunner().invoke(app, ["--topic", topic, "--now", now, *options], input=payload)
+    return run_with("--topic", topic, *options, payload=payload, now=now)
+
+
+def run_with(*options: str, payload: bytes = b"", now: str = NOW) -> Done:
+    result = CliRunner().invoke(app, ["--now", now, *options], input=payload)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return Done(result.exit_code, result.stdout_bytes, result.stderr_bytes)
 
@@ -124,9 +132,107 @@ def test_of_a_mixed_batch_the_good_are_printed_and_the_bad_explained() -> None:
     assert lines[0].endswith("(seq 8)")
 
 
-def test_a_message_without_a_position() -> None:
-    done = run(b'{"_type":"lwt","tst":1768766222}', topic="owntracks/truck-1/phone")
-    assert (done.code, done.stdout.strip(), done.stderr) == (0, b"[]", b"")
+def test_a_message_without_a_position_is_told_in_words() -> None:
+    will = run(b'{"_type":"lwt","tst":1768766222}', topic="owntracks/truck-1/phone")
+    assert (will.code, will.stdout.strip()) == (0, b"[]")
+    assert will.stderr == b"presence: offline, composed at 2026-01-18T19:57:02Z\n"
+    status = run(b'{"online":true}', topic="v1/devices/truck-1/status")
+    assert (status.code, status.stdout.strip(), status.stderr) == (0, b"[]", b"presence: online\n")
+    card = run(b'{"_type":"card"}', topic="owntracks/truck-1/phone")
+    assert (card.code, card.stdout.strip()) == (0, b"[]")
+    assert card.stderr == b"nothing: a message of this kind carries no position\n"
+
+
+def test_a_report_and_the_device_that_the_body_names() -> None:
+    body = b'{"ident":"truck-1","timestamp":1768766222,"battery.level":12}'
+    done = run_with("--codec", "flespi", payload=body)
+    assert (done.code, done.stdout.strip()) == (0, b"[]")
+    assert done.stderr.decode().splitlines() == [
+        "device: the body names truck-1",
+        'report: {"battery_pct":12.0}',
+    ]
+    bad = run_with("--codec", "flespi", payload=b'{"ident":"truck-1","timestamp":"soon"}')
+    assert (bad.code, bad.stdout) == (1, b"")
+    assert [line.partition(":")[0] for line in bad.stderr.decode().splitlines()] == ["wrong_type", "device"]
+
+
+def answers(payload: bytes, limits: Limits) -> Decoded:
+    """A codec of a format whose devices answer commands."""
+    results = [CommandResult("42", True, "Odometer: 12 km"), CommandResult(None, False)]
+    return Decoded(pings=[], results=results)
+
+
+def test_answers_to_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = Codec(name="answers", slug="answers", topics=(), decode=answers)
+    monkeypatch.setitem(BY_SLUG, "answers", codec)
+    done = run_with("--codec", "answers", payload=b"x")
+    assert (done.code, done.stdout.strip()) == (0, b"[]")
+    assert done.stderr.decode().splitlines() == [
+        "command result: command 42 succeeded: Odometer: 12 km",
+        "command result: a command failed",
+    ]
+    line = run_with("--codec", "answers", "--lines", payload=b"78\n")
+    assert json.loads(line.stdout) == {
+        "pings": [],
+        "results": [
+            {"command_id": "42", "ok": True, "text": "Odometer: 12 km"},
+            {"command_id": None, "ok": False, "text": ""},
+        ],
+    }
+
+
+def test_lines_tell_what_else_a_message_says() -> None:
+    will = run(b'{"_type":"lwt","tst":1768766222}'.hex().encode(), "--lines", topic="owntracks/truck-1/phone")
+    assert json.loads(will.stdout) == {
+        "pings": [],
+        "presence": {"online": False, "composed": "2026-01-18T19:57:02Z"},
+    }
+    bodies = [
+        b'{"ident":"truck-1","timestamp":1768766222,"battery.level":12}',
+        b'{"ident":"truck-1","timestamp":"soon"}',
+    ]
+    done = run_with("--codec", "flespi", "--lines", payload="\n".join(body.hex() for body in bodies).encode())
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"pings": [], "uid": "truck-1", "report": {"battery_pct": 12.0}},
+        {"rejected": "wrong_type", "uid": "truck-1"},
+    ]
+
+
+def test_a_codec_instead_of_a_topic() -> None:
+    done = run_with("--codec", "native-json", payload=json.dumps(GOOD).encode())
+    assert (done.code, json.loads(done.stdout), done.stderr) == (0, [NORMAL], b"")
+    packed = run_with(
+        "--codec", "native-msgpack", "--hex", payload=msgspec.msgpack.encode(GOOD).hex().encode()
+    )
+    assert (packed.code, json.loads(packed.stdout)) == (0, [NORMAL])
+    for payload, code in ((b"", "payload_empty"), (b" " * 300_000, "payload_too_large"), (b"{", "malformed")):
+        refused = run_with("--codec", "native-json", payload=payload)
+        assert (refused.code, refused.stderr.decode().partition(":")[0]) == (1, code)
+
+
+def test_an_unknown_codec_lists_those_that_there_are() -> None:
+    done = run_with("--codec", "morse", payload=b"")
+    assert (done.code, done.stdout) == (2, b"")
+    words = set(re.findall(r"[a-z0-9-]+", done.stderr.decode()))
+    assert {"morse", *BY_SLUG} <= words
+
+
+@pytest.mark.parametrize("options", [(), ("--topic", NATIVE, "--codec", "native-json")])
+def test_one_of_topic_and_codec_is_needed(options: tuple[str, ...]) -> None:
+    done = run_with(*options, payload=json.dumps(GOOD).encode())
+    assert (done.code, done.stdout) == (2, b"")
+    assert b"--topic" in done.stderr
+    assert b"--codec" in done.stderr
+
+
+def test_the_list_of_codecs() -> None:
+    done = run_with("--list")
+    assert (done.code, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    for codec in CODECS:
+        at = lines.index(f"{codec.slug}: {codec.name}")
+        topics = [f"    {topic}" for topic in (*codec.topics, f"v1/devices/{{uid}}/formats/{codec.slug}")]
+        assert lines[at + 1 : at + 1 + len(topics)] == topics
 
 
 def test_lines_answer_each_and_never_stop() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ingest.alarms import ALARMS
 from ingest.codecs import owntracks_words
 from ingest.ping import Decoded
+from telemetry.alarms import ALARMS
 from tests.unit.ingest.test_codec_owntracks import LOCATION, decode, only_ping, only_reason
 
 

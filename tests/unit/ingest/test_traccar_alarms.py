@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.alarms import ALARMS
 from ingest.codecs.traccar_alarms import TRACCAR_ALARMS, UNTRANSLATED, translated
+from telemetry.alarms import ALARMS
 
 PAGE = Path(__file__).parents[3] / "docs" / "codecs.md"
 # The constants of Traccar's model/Position.java, 2024, and two spellings of older versions.
