@@ -9,10 +9,14 @@ from typing import Final, Literal
 
 from brokers.topics import (
     DEVICE_UID_MAX_CHARS,
+    FOREIGN_DOWN,
+    FOREIGN_UP,
+    GATEWAY_UP,
     NATIVE_DOWN,
     NATIVE_UP,
     OWNTRACKS_UP,
     SERVICE_PREFIX,
+    SERVICE_TOPICS,
     is_topic_filter,
     is_topic_name,
     matches,
@@ -36,10 +40,17 @@ class Rule:
     topics: tuple[str, ...]
 
 
+def _own(*patterns: str) -> tuple[str, ...]:
+    return tuple(pattern.replace("{uid}", CLIENT_ID) for pattern in patterns)
+
+
 RULES: Final = (
     Rule(True, ("subscribe",), ("$SYS/brokers/+/clients/#",)),
-    Rule(True, ("publish", "subscribe"), ("v1/#", "owntracks/#")),
+    Rule(True, ("publish", "subscribe"), SERVICE_TOPICS),
     Rule(False, ("publish",), tuple(f"v1/devices/{CLIENT_ID}/{tail}" for tail in NATIVE_UP)),
+    # Whether a client is a gateway, and for whom it may speak, is for ingest to judge.
+    Rule(False, ("publish",), _own(GATEWAY_UP)),
+    Rule(False, ("publish",), _own(*FOREIGN_UP)),
     Rule(
         False,
         ("publish",),
@@ -47,6 +58,7 @@ RULES: Final = (
     ),
     Rule(False, ("subscribe",), tuple(f"v1/devices/{CLIENT_ID}/{tail}" for tail in NATIVE_DOWN)),
     Rule(False, ("subscribe",), (f"owntracks/{CLIENT_ID}/+/cmd",)),
+    Rule(False, ("subscribe",), _own(*FOREIGN_DOWN)),
 )
 
 

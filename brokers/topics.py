@@ -1,6 +1,7 @@
 """The topic grammar: the only place on the server that spells or reads an MQTT topic."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -111,8 +112,23 @@ NATIVE_UP: Final = (
     "events",
     "status",
     "commands/+/result",
+    "formats/+",
 )
 NATIVE_DOWN: Final = ("acks", "commands")
+# Formats whose own topics name the device, `{uid}`, so that it may publish on them itself.
+FOREIGN_UP: Final = ("teltonika/{uid}/data", "+/{uid}/teltonika/{uid}/data", "osmand/{uid}")
+FOREIGN_DOWN: Final = ("teltonika/{uid}/commands", "+/{uid}/teltonika/{uid}/commands")
+# Where only the operator's own servers and bridges publish. Those of a carrier are gateways.
+SERVERS_ONLY: Final = ("application/#", "flespi/#", "positions", "traccar/#", "v3/#")
+SERVICE_TOPICS: Final = (
+    "v1/#",
+    "owntracks/#",
+    "teltonika/#",
+    "+/+/teltonika/#",
+    "osmand/#",
+    *SERVERS_ONLY,
+)
+GATEWAY_UP: Final = "v1/gateways/{uid}/#"
 OWNTRACKS_UP: Final = tuple(tail for tail in _OWNTRACKS_CHANNELS if tail != "cmd")
 
 
@@ -218,15 +234,21 @@ def owntracks_commands_topic(uid: str, name: str) -> str:
     return spell_topic(Topic(uid, Family.OWNTRACKS, Channel.COMMANDS, name=name))
 
 
-def ingest_filters(shared: bool) -> list[tuple[str, Literal[1]]]:
-    """What the ingest workers subscribe to, as (filter, QoS): all that carries pings, and OwnTracks' lwt.
+Lane = Literal["live", "backlog"]
 
-    `shared` puts every filter into the workers' share group.
+
+def ingest_filters(lane: Lane, shared: bool, foreign: Iterable[str] = ()) -> list[tuple[str, Literal[1]]]:
+    """What the ingest workers subscribe to in a lane, as (filter, QoS); each lane is a connection of its own.
+
+    `shared` puts every filter into the workers' share group. `foreign` are the filters of formats with topics of
+    their own: they know no backlog topic, so they are all live.
     """
-    native = [f"v1/devices/+/{tail}" for tail in NATIVE_UP if tail.startswith(("pings", "backlog"))]
-    owntracks = ["owntracks/+/+", "owntracks/+/+/event"]
+    native = [
+        f"v1/devices/+/{tail}" for tail in NATIVE_UP if tail.startswith("backlog") is (lane == "backlog")
+    ]
+    others = ["v1/gateways/+/#", *foreign] if lane == "live" else []
     prefix = f"$share/{SHARE_GROUP}/" if shared else ""
-    return [(prefix + topic_filter, 1) for topic_filter in [*native, *owntracks]]
+    return [(prefix + topic_filter, 1) for topic_filter in [*native, *others]]
 
 
 def matches(topic: str, topic_filter: str) -> bool:

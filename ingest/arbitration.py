@@ -6,6 +6,8 @@
 - **Jump**: a fix that would need more than `max_speed_kmh` since the last one is held as suspect; three suspects
   that agree with each other move the vehicle there after all.
 
+- **Repeated**: a device without a fix may send its last position at a new time (attribute `last_known_position`).
+
 A fix that does not count leaves no trace in the state (a suspect leaves itself). Nearly every vehicle of a batch is
 plain: one source, no gap, no jump. Those are recognised all at once, by tests that are never true by mistake; the
 others are gone through fix by fix.
@@ -25,6 +27,8 @@ from ingest.track import TRUE, Floats, Ints, Pings, known
 from telemetry.rules import VehicleRules
 
 AGREEING_SUSPECTS: Final = 3
+# The attribute by which codecs say it.
+LAST_KNOWN: Final = "last_known_position"
 _JUMP_SLACK_M: Final = 200.0  # noise of two honest fixes shortly after one another
 _US: Final = 1_000_000
 
@@ -120,6 +124,8 @@ def _plain(track: Pings, priority: Ints, vehicles: Sequence[VehicleInput]) -> li
         & (elapsed_us <= each([v.rules.takeover_s * _US for v in filled]))
         & ((track.mock[rows] != TRUE) | each([v.rules.mock == "flag" for v in filled]).astype(bool))
     )
+    if track.extra:
+        good &= ~np.isin(rows, [row for row in track.extra if _is_repeated(track, row)])
     verdicts = iter(np.logical_and.reduceat(good, firsts).tolist())
     return [
         vehicle.stop == vehicle.start or (next(verdicts) and vehicle.state.suspect is None)
@@ -146,7 +152,8 @@ def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
     told: list[Interval] = []
     for row in range(vehicle.start, vehicle.stop):
         fix, rank = fix_of(track, row), int(priority[row])
-        if not _may_count(fix, rank, source, rules) or (rules.mock == "ignore" and track.mock[row] == TRUE):
+        ignored = rules.mock == "ignore" and track.mock[row] == TRUE
+        if ignored or _is_repeated(track, row) or not _may_count(fix, rank, source, rules):
             continue
         key = (fix.time_us, rank, fix.device_id)
         if last is not None and is_jump(last, fix, rules.max_speed_kmh):
@@ -158,6 +165,13 @@ def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
         source = _counted(source, fix, rank, rules, told)
         rows.append(row)
     return Chosen(np.array(rows, np.int64), key, source, suspect, suspects, told)
+
+
+def _is_repeated(track: Pings, row: int) -> bool:
+    """Whether the device says that it has no fix and repeats its last position at a new time."""
+    extra = track.extra.get(row)
+    attributes = None if extra is None else extra.attributes
+    return attributes is not None and attributes.get(LAST_KNOWN) is True
 
 
 def _may_count(fix: Fix, rank: int, source: Source | None, rules: VehicleRules) -> bool:

@@ -123,9 +123,8 @@ class _Desk:
         self._pings += decoded.pings
         self._origins += [number] * len(decoded.pings)
         if decoded.presence is not None or decoded.results or decoded.report is not None:
-            self.told.append(
-                Told(device, message.received_us, decoded.presence, decoded.results, decoded.report)
-            )
+            results = [_of_command(result, found) for result in decoded.results]
+            self.told.append(Told(device, message.received_us, decoded.presence, results, decoded.report))
 
     def _device(self, uid: str | None, found: Route | None) -> Device | None:
         """The device that a message is of; a gateway speaks only for those of its own carrier."""
@@ -190,6 +189,13 @@ class _Desk:
         )
         if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
             self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
+
+
+def _of_command(result: CommandResult, found: Route | None) -> CommandResult:
+    """With the command that the topic names, where the body does not."""
+    if result.command_id is not None or found is None or found.command is None:
+        return result
+    return msgspec.structs.replace(result, command_id=found.command)
 
 
 def _decoded(message: Message, found: Route | None, limits: Limits) -> Decoded:

@@ -22,6 +22,7 @@ from brokers.topics import ingest_filters
 from config import clock
 from config.logging import get_logger
 from config.settings import Settings
+from ingest.codecs.registry import foreign_filters
 from ingest.intake import Message
 
 log = get_logger(__name__)
@@ -103,7 +104,8 @@ class Listener:
 
     def _on_connect(self, client: gmqtt.Client, session_present: int, code: int, properties: Any) -> None:
         log.info("connected to the broker", session_present=bool(session_present))
-        filters = ingest_filters(shared=self._settings.mqtt_shared_subscription)
+        shared = self._settings.mqtt_shared_subscription
+        filters = ingest_filters("live", shared, foreign_filters()) + ingest_filters("backlog", shared)
         # Also with a session present: the filters of this version may be others.
         client.subscribe([gmqtt.Subscription(topic, qos=qos) for topic, qos in filters])
 

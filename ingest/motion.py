@@ -231,7 +231,8 @@ def _idle(state: MotionState, work: _Step) -> MotionState:
     if stop is None or state.phase != STOPPED or state.on_since is None:
         return state
     since = state.on_since if state.on_since.time_us > stop.start.time_us else stop.start
-    if now.time_us - since.time_us < work.rules.idle_min_s * US:
+    # Up to where it surely stood: that is where the idling will end if it drives off.
+    if stop.still.time_us - since.time_us < work.rules.idle_min_s * US:
         return state
     work.tell("idling", since, None)
     return replace(state, idle_since=since)

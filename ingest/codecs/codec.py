@@ -19,9 +19,9 @@ class Limits:
     max_payload_bytes: int = 256 * 1024
     max_pings: int = 500
     # Per ping. Attributes are kept as sent, so nothing but these stops a device from storing files.
-    max_attribute_keys: int = 64
+    max_attribute_keys: int = 128  # a tracker on the CAN bus knows a hundred values
     max_attribute_depth: int = 4  # a scalar is 1, {"a": 1} is 2
-    max_attribute_bytes: int = 4096  # as compact JSON
+    max_attribute_bytes: int = 8192  # as compact JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,7 @@ def alarms(message: Message) -> tuple[str, ...]:
             raise RefusedError("wrong_type", f"an alarm must be text, not {kind(name)}")
         if len(name) > MAX_ALARM_CHARS:
             raise RefusedError("value_out_of_range", f"an alarm is longer than {MAX_ALARM_CHARS} characters")
-        _check_text(name, "an alarm")
+        checked_text(name, "an alarm")
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -286,7 +286,7 @@ def _storable(value: Any, name: str, levels: int) -> Any:
 
 def _storable_scalar(value: Any, name: str) -> Any:
     if type(value) is str:
-        return _check_text(value, name)
+        return checked_text(value, name)
     if type(value) is float:
         if math.isfinite(value):
             return value
@@ -305,10 +305,10 @@ def _storable_scalar(value: Any, name: str) -> Any:
 def _key(key: Any, name: str) -> str:
     if type(key) is not str:
         raise RefusedError("wrong_type", f"{name} has a key that is not text")
-    return _check_text(key, "a key")
+    return checked_text(key, "a key")
 
 
-def _check_text(text: str, name: str) -> str:
+def checked_text(text: str, name: str) -> str:
     """PostgreSQL's jsonb holds neither U+0000 nor a lone surrogate."""
     if "\x00" in text:
         raise RefusedError("value_out_of_range", f"{name} holds the character U+0000")

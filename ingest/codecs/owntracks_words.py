@@ -25,6 +25,8 @@ ALARM_OF_TRIGGER: dict[str, str] = {
     "GTSPD": "speeding",
     "GTTOW": "tow",
 }
+# The app is asked whether it is there, and repeats its last position with the present time.
+PING_TRIGGER = "p"
 HARSH_TRIGGER = "h"
 # By the report type `rty`: 3, 4 and 5 are the same three kinds again.
 HARSH_ALARMS: tuple[str, ...] = ("harsh_braking", "harsh_acceleration", "harsh_cornering") * 2
@@ -72,6 +74,8 @@ def in_our_words(message: fields.Message, taken: frozenset[str]) -> Words:
     trigger = attributes.get("trigger")
     if type(trigger) is str:
         ignition = IGNITION_OF_TRIGGER.get(trigger) if ignition is None else ignition
+        if trigger == PING_TRIGGER:
+            attributes["last_known_position"] = True
         if trigger in CHARGING_OF_TRIGGER:
             attributes.setdefault("charging", CHARGING_OF_TRIGGER[trigger])
     _join_operator(attributes)

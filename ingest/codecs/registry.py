@@ -37,6 +37,7 @@ class Route(NamedTuple):
     uid: str | None  # None = the body names the device
     gateway: str | None = None  # uid of the gateway that speaks for the device
     backlog: bool = False  # the device says that these are old
+    command: str | None = None  # the command that an answer is to
 
 
 def route(topic: str) -> Route | None:
@@ -93,23 +94,23 @@ def _route(topic: str) -> Route | None:
 def _own_route(levels: list[str]) -> Route | None:
     for pattern, codec in _PATTERNS:
         if len(pattern) == len(levels):
-            matched, uid = _match(pattern, levels)
-            if matched:
-                return Route(codec, uid, backlog=levels[0] == _NATIVE and _BACKLOG in levels[3:])
+            found = _match(pattern, levels)
+            if found is not None:
+                backlog = levels[0] == _NATIVE and _BACKLOG in levels[3:]
+                return Route(codec, found.get("{uid}"), backlog=backlog, command=found.get("{command}"))
     return None
 
 
-def _match(pattern: tuple[str, ...], levels: list[str]) -> tuple[bool, str | None]:
-    """Whether a topic of the same length fits the pattern, and the uid in it."""
-    uid: str | None = None
+def _match(pattern: tuple[str, ...], levels: list[str]) -> dict[str, str] | None:
+    """The variables of a topic that fits a pattern of the same length, else None."""
+    found: dict[str, str] = {}
     for expected, level in zip(pattern, levels, strict=True):
-        if expected == "{uid}":
-            if _UID.fullmatch(level) is None:
-                return False, None
-            uid = level
-        elif expected.startswith("{"):
-            if not level or not level.isprintable():
-                return False, None
-        elif expected != level:
-            return False, None
-    return True, uid
+        if not expected.startswith("{"):
+            if expected != level:
+                return None
+            continue
+        good = _UID.fullmatch(level) if expected == "{uid}" else level and level.isprintable()
+        if not good:
+            return None
+        found[expected] = level
+    return found

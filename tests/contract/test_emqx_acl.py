@@ -117,9 +117,21 @@ BAD_IDS = ["+", "#", "a/b", "tr+ck", "a#", "", "-a", "a b", "svc-+", "é", "a\n"
 LEVELS = [
     *["v1", "devices", "owntracks", "pings", "msgpack", "backlog", "acks", "events", "status", "commands"],
     *["result", "cmd", "event", "waypoint", "waypoints", "dump", "step", "beacon", "info", "phone", "7"],
-    *["$SYS", "brokers", "clients", "+", "#", "", "connected"],
+    *["$SYS", "brokers", "clients", "+", "#", "", "connected", "formats", "teltonika", "data", "truck-1"],
 ]
-HEADS = ["v1/devices/{}", "owntracks/{}", "$share/g/v1/devices/{}", "$SYS/brokers/{}", "{}"]
+HEADS = [
+    *["v1/devices/{}", "owntracks/{}", "$share/g/v1/devices/{}", "$SYS/brokers/{}", "{}", "v1/gateways/{}"],
+    *[
+        "teltonika/{}",
+        "osmand/{}",
+        "realm/{}",
+        "flespi/{}",
+        "application/{}",
+        "traccar/{}",
+        "v3/{}",
+        "positions/{}",
+    ],
+]
 
 
 def every_short_topic() -> Iterator[str]:
@@ -204,6 +216,24 @@ def test_both_acls_agree_on_publishing(client_id: str, username: str, topic: str
         ("svc-ingest-1", "publish", "$SYS/brokers/x/clients/y/connected", False),
         ("+", "publish", "v1/devices/truck-1/pings", False),
         ("a/b", "publish", "v1/devices/a/b/pings", False),
+        ("truck-1", "publish", "v1/devices/truck-1/formats/owntracks", True),
+        ("truck-1", "publish", "v1/devices/truck-12/formats/owntracks", False),
+        ("mast-1", "publish", "v1/gateways/mast-1/owntracks/truck-1/phone", True),
+        ("mast-1", "publish", "v1/gateways/mast-2/owntracks/truck-1/phone", False),
+        ("mast-1", "subscribe", "v1/gateways/mast-1/#", False),
+        ("3563", "publish", "teltonika/3563/data", True),
+        ("3563", "publish", "realm/3563/teltonika/3563/data", True),
+        ("3563", "publish", "realm/3563/teltonika/3564/data", False),
+        ("3563", "publish", "realm/3564/teltonika/3563/data", False),
+        ("3563", "subscribe", "teltonika/3563/commands", True),
+        ("3563", "subscribe", "teltonika/+/commands", False),
+        ("phone-1", "publish", "osmand/phone-1", True),
+        ("phone-1", "publish", "osmand/phone-2", False),
+        ("phone-1", "publish", "positions", False),
+        ("phone-1", "publish", "traccar/phone-1", False),
+        ("app-1", "publish", "application/app-1/device/0101010101010101/event/up", False),
+        ("svc-bridge-1", "publish", "application/app-1/device/0101010101010101/event/up", True),
+        ("svc-bridge-1", "publish", "positions", True),
     ],
 )
 def test_a_table_both_obey(client_id: str, action: Action, topic: str, expected: bool) -> None:

@@ -25,9 +25,10 @@ from ingest.codecs.codec import (
     decode_each,
     refuse_message,
 )
-from ingest.ping import Decoded, Ping, Presence
+from ingest.ping import CommandResult, Decoded, Ping, Presence
 
 MILLISECOND_US = 1000
+MAX_RESULT_CHARS = 1000
 _MAX_TIME_MS = fields.MAX_TIME_US // MILLISECOND_US
 
 _Latitude = Annotated[float, Meta(ge=fields.LATITUDE_DEG.low, le=fields.LATITUDE_DEG.high)]
@@ -172,6 +173,26 @@ def presence_of_message(message: Any, limits: Limits) -> Presence:
     return Presence(online=online, composed_us=composed_us)
 
 
+def result_of_message(message: Any, limits: Limits) -> CommandResult:
+    """`{"ok": bool, "text": optional}`; which command it answers is in the topic."""
+    if type(message) is not dict:
+        raise RefusedError("wrong_type", f"an answer must be an object, not {fields.kind(message)}")
+    ok = fields.flag(message, "ok")
+    if ok is None:
+        raise fields.missing("ok")
+    text = message.get("text", "")
+    if type(text) is not str:
+        raise RefusedError("wrong_type", f"text must be text, not {fields.kind(text)}")
+    return CommandResult(None, ok, fields.checked_text(text, "text")[:MAX_RESULT_CHARS])
+
+
+def decode_result(payload: bytes, limits: Limits) -> Decoded:
+    try:
+        return decode_each(body.parse_json(payload), limits, result_of_message)
+    except RefusedError as error:
+        return refuse_message(error.reason, error.detail)
+
+
 def decode_status(payload: bytes, limits: Limits) -> Decoded:
     try:
         return decode_each(body.parse_json(payload), limits, presence_of_message)
@@ -199,4 +220,10 @@ MSGPACK = Codec(
 STATUS = Codec(
     name="native status", slug="native-status", topics=("v1/devices/{uid}/status",), decode=decode_status
 )
-CODECS = [JSON, MSGPACK, STATUS]
+RESULT = Codec(
+    name="native answer to a command",
+    slug="native-result",
+    topics=("v1/devices/{uid}/commands/{command}/result",),
+    decode=decode_result,
+)
+CODECS = [JSON, MSGPACK, STATUS, RESULT]

@@ -1,16 +1,48 @@
 """No device may ever touch a topic of another, whatever it asks for."""
 
+import re
+from itertools import product
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from brokers.acl import allows
 from brokers.topics import ingest_filters, is_topic_name, matches, split_share
+from ingest.codecs.registry import CODECS, foreign_filters, route
 
 uids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,10}", fullmatch=True).filter(
     lambda uid: not uid.startswith("svc-")
 )
 words = st.sampled_from(
-    ["v1", "devices", "owntracks", "pings", "backlog", "acks", "commands", "status", "cmd", "+", "#", "", "x"]
+    [
+        *[
+            "v1",
+            "devices",
+            "owntracks",
+            "pings",
+            "backlog",
+            "acks",
+            "commands",
+            "status",
+            "cmd",
+            "+",
+            "#",
+            "",
+            "x",
+        ],
+        *[
+            "gateways",
+            "formats",
+            "teltonika",
+            "data",
+            "osmand",
+            "application",
+            "device",
+            "event",
+            "up",
+            "traccar",
+        ],
+    ]
 )
 
 
@@ -20,7 +52,15 @@ def asked(draw: st.DrawFn) -> tuple[str, str, str]:
     own, other = draw(uids), draw(uids)
     assume(own != other)
     level = st.one_of(words, st.sampled_from([own, other]))
-    head = draw(st.sampled_from([[], ["v1", "devices"], ["owntracks"], ["$share", "g", "v1", "devices"]]))
+    heads = [
+        [],
+        ["v1", "devices"],
+        ["owntracks"],
+        ["$share", "g", "v1", "devices"],
+        ["v1", "gateways"],
+        ["x"],
+    ]
+    head = draw(st.sampled_from([*heads, ["teltonika"], ["osmand"], ["application"]]))
     return own, other, "/".join([*head, *draw(st.lists(level, min_size=1, max_size=5))])
 
 
@@ -48,7 +88,11 @@ def test_no_granted_publish_names_another_before_itself(case: tuple[str, str, st
         assert is_topic_name(topic)
         for pattern in ANOTHERS_TOPICS:
             assert topic != pattern.format(other)
-        assert topic.startswith((f"v1/devices/{own}/", f"owntracks/{own}/"))
+        own_names = (f"v1/devices/{own}/", f"owntracks/{own}/", f"v1/gateways/{own}/", f"teltonika/{own}/")
+        assert topic.startswith(own_names) or topic == f"osmand/{own}" or f"/{own}/teltonika/{own}/" in topic
+        found = route(topic)
+        if found is not None and found.gateway is None:
+            assert found.uid == own
 
 
 @given(st.text(max_size=12), st.text(max_size=12), asked())
@@ -66,10 +110,22 @@ def test_a_user_name_gives_no_service_rights() -> None:
 
 
 def test_ingest_gets_what_it_subscribes_to() -> None:
-    for shared in (True, False):
-        for topic_filter, _ in ingest_filters(shared):
+    for lane, shared in product(("live", "backlog"), (True, False)):
+        for topic_filter, _ in ingest_filters(lane, shared, foreign_filters()):  # type: ignore[arg-type]
             assert allows("svc-ingest-1", "svc-ingest-1", "subscribe", topic_filter)
             assert not allows("truck-1", "truck-1", "subscribe", topic_filter)
+
+
+def test_every_topic_of_a_format_may_be_published_by_its_device_or_by_services_alone() -> None:
+    for pattern in (pattern for codec in CODECS for pattern in codec.topics):
+        topic = re.sub(r"\{uid\}", "truck-1", pattern)
+        topic = re.sub(r"\{client\}", "truck-1", topic)
+        topic = re.sub(r"\{\w+\}", "x", topic)
+        assert allows("svc-bridge-1", "svc-bridge-1", "publish", topic), pattern
+        if topic.startswith(("v1/", "owntracks/", "teltonika/", "osmand/", "x/truck-1/teltonika")):
+            assert allows("truck-1", "truck-1", "publish", topic), pattern
+        else:
+            assert not allows("truck-1", "truck-1", "publish", topic), pattern
 
 
 def test_service_topics_are_bounded() -> None:

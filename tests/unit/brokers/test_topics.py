@@ -111,13 +111,24 @@ def test_good_uids(uid: str) -> None:
     assert topics.check_device_uid(uid) == uid
 
 
-@given(st.one_of(natives, owntracks), st.booleans())
-def test_ingest_sees_exactly_what_carries_pings(topic: Topic, shared: bool) -> None:
-    filters = [topic_filter for topic_filter, qos in topics.ingest_filters(shared) if qos == 1]
-    bare = [text.removeprefix("$share/ingest/") for text in filters]
-    assert all(text.startswith("$share/ingest/") is shared for text in filters)
-    seen = sum(topics.matches(str(topic), text) for text in bare)
-    assert seen == (1 if topic.carries_pings else 0)
+@given(natives, st.booleans())
+def test_ingest_sees_what_native_devices_send_in_its_lane_and_nothing_else(
+    topic: Topic, shared: bool
+) -> None:
+    down = topic.channel in (Channel.ACKS, Channel.COMMANDS)
+    lane = "backlog" if topic.channel is Channel.BACKLOG else "live"
+    for each in ("live", "backlog"):
+        filters = [text for text, qos in topics.ingest_filters(each, shared) if qos == 1]  # type: ignore[arg-type]
+        assert all(text.startswith("$share/ingest/") is shared for text in filters)
+        seen = sum(topics.matches(str(topic), text.removeprefix("$share/ingest/")) for text in filters)
+        assert seen == (0 if down or each != lane else 1)
+
+
+def test_foreign_topics_are_live() -> None:
+    assert ("$share/ingest/owntracks/+/+", 1) in topics.ingest_filters("live", True, ["owntracks/+/+"])
+    assert all(
+        "owntracks" not in text for text, _ in topics.ingest_filters("backlog", True, ["owntracks/+/+"])
+    )
 
 
 @pytest.mark.parametrize("text", ["a", "a/b", "+", "#", "a/#", "+/+", "a//b", "/"])

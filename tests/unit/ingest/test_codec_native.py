@@ -353,13 +353,13 @@ def test_text_beyond_ascii_is_kept() -> None:
 
 def test_attributes_are_bounded() -> None:
     assert only_ping(as_json(DAKAR | {f"k{n}": n for n in range(64)})).attributes
-    assert reason_of(**{f"k{n}": n for n in range(65)}) == "value_out_of_range"
+    assert reason_of(**{f"k{n}": n for n in range(129)}) == "value_out_of_range"
     assert only_ping(as_json(DAKAR | {"x": {"a": {"b": {"c": 1}}}})).attributes
     assert reason_of(x={"a": {"b": {"c": {"d": 1}}}}) == "value_out_of_range"
     assert reason_of(x=[[[[None]]]]) == "value_out_of_range"
-    assert only_ping(as_json(DAKAR | {"x": "y" * (4096 - len('{"x":""}'))})).attributes
-    assert reason_of(x="y" * 4096) == "value_out_of_range"
-    assert reason_of(**{"k" * 5000: 1}) == "value_out_of_range"
+    assert only_ping(as_json(DAKAR | {"x": "y" * (8192 - len('{"x":""}'))})).attributes
+    assert reason_of(x="y" * 8192) == "value_out_of_range"
+    assert reason_of(**{"k" * 9000: 1}) == "value_out_of_range"
 
 
 def test_alarms_are_bounded() -> None:

@@ -72,6 +72,7 @@ def test_a_location_as_the_android_app_sends_it() -> None:
             "created_at": 1_700_000_060,
             "m": 2,
             "trigger": "p",
+            "last_known_position": True,
             "tid": "dk",
             "vertical_accuracy_m": 3,
             "inregions": ["Depot Thiès"],

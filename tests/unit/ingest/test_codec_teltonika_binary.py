@@ -114,11 +114,11 @@ def test_a_defect_of_one_record_refuses_that_one() -> None:
 
 
 def test_limits_of_attributes_hold_for_elements() -> None:
-    many = Avl(fixed={1: dict.fromkeys(range(400, 470), 1)})
+    many = Avl(fixed={1: dict.fromkeys(range(400, 540), 1)})
     decoded = read(encode_data([many, Avl()], extended=True))
     assert len(decoded.pings) == 1
     assert decoded.rejected[0].reason == "value_out_of_range"
-    long = Avl(variable={385: bytes(3000)})
+    long = Avl(variable={385: bytes(5000)})
     assert refusal(read(encode_data([long], extended=True)))[0] == "value_out_of_range"
 
 

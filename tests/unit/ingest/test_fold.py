@@ -101,6 +101,13 @@ class TestArbitration:
         assert used(rows) == [(0, "tracker"), (310, "phone")]
 
 
+class TestRepeated:
+    def test_a_last_known_position_at_a_new_time_does_not_count(self) -> None:
+        attributes = {"last_known_position": True}
+        repeated = Candidate(Ping(time_us=10 * US, lon=LON, lat=LAT, attributes=attributes), 1, TRACKER)
+        assert used([at(0), repeated, at(20)]) == [(0, "tracker"), (20, "tracker")]
+
+
 class TestAccuracy:
     def test_a_fix_worse_than_the_limit_says_nothing(self) -> None:
         assert used([at(0), at(10, accuracy_m=500.0), at(20, accuracy_m=500.1)]) == [

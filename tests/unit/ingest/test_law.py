@@ -58,6 +58,14 @@ def test_what_is_open_in_a_state_is_what_was_told_and_not_ended(pings: list[Cand
     }
 
 
+@settings(max_examples=250, deadline=None)
+@given(tracks())
+def test_nothing_ends_before_it_starts_or_is_seen_before_it_happens(pings: list[Candidate]) -> None:
+    for interval in brute_force(pings).intervals:
+        assert interval.started_us <= interval.seen_us
+        assert interval.ended_us is None or interval.started_us <= interval.ended_us
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(tracks(), min_size=2, max_size=5))
 def test_folding_many_vehicles_at_once_is_folding_each_alone(fleet: list[list[Candidate]]) -> None:
