@@ -120,8 +120,12 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fuel_max_burn_pct_per_100km: Annotated[
         Percent, About("% per 100 km", "a fall that an engine explains by distance: 60 l/100 km of 500 l")
     ] = 12.0
-    fuel_ignore_drains_in_move: Annotated[bool, About("", "fuel slopes and sloshes while driving")] = True
-    fuel_ignore_refuels_in_move: Annotated[bool, About("", "nobody fills up while driving")] = True
+    fuel_ignore_drains_in_move: Annotated[
+        bool, About("", "leave out falls on the way: fuel slopes and sloshes while driving")
+    ] = True
+    fuel_ignore_refuels_in_move: Annotated[
+        bool, About("", "leave out rises on the way: nobody fills up while driving")
+    ] = True
     power_cut_v: Annotated[
         float,
         msgspec.Meta(ge=0, le=100),

@@ -123,7 +123,6 @@ def test_a_stop_grows_and_the_next_viewer_finds_it_in_the_snapshot(
             }
         ]
 
-
     with watching(api, order_id, token_of(truck.carrier)) as socket:
         assert {each["kind"] for each in receive(socket)["intervals"]} == {"parking", "low_battery"}
 
