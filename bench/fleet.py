@@ -60,8 +60,10 @@ def fixes(truck: int, *, interval_s: float, seed: int = 1) -> Iterator[tuple[flo
     """(lon, lat, speed_kmh, heading_deg) of one truck every `interval_s`, about 70 km/h, turning at the edges."""
     rng = random.Random(seed * 1_000_003 + truck)
     lon, lat, heading = _anywhere(rng), rng.uniform(SOUTH, NORTH), rng.uniform(0, 360)
+    speed = rng.uniform(50, 85)
     while True:
-        speed = rng.uniform(50, 90)
+        # As a laden lorry is driven: at most half a metre per second more or less each second.
+        speed = min(max(speed + rng.uniform(-1.8, 1.8) * min(interval_s, 5), 50), 85)
         step = speed / 3.6 * interval_s * METRE
         heading = (heading + rng.uniform(-8, 8)) % 360
         lon += math.sin(math.radians(heading)) * step / math.cos(math.radians(lat))

@@ -195,6 +195,8 @@ class Worker:
 
     def _process(self, connection: psycopg.Connection, messages: Sequence[Message]) -> BatchResult:
         if self._pipeline is None or self._pipeline[0] is not connection:
+            if self._pipeline is not None:
+                self._pipeline[1].close()
             self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
         return self._pipeline[1].process(messages)
 
