@@ -60,6 +60,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]
+    deferred: frozenset[int] = frozenset()  # numbers of messages that were left for later
 
 
 class _Cached(msgspec.Struct):
@@ -90,13 +91,16 @@ class Pipeline:
         """End its thread. The connection is the caller's."""
         self._copier.shutdown()
 
-    def process(self, messages: Sequence[Message]) -> BatchResult:
-        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing."""
+    def process(self, messages: Sequence[Message], *, defer_after_us: int = 0) -> BatchResult:
+        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing.
+
+        `defer_after_us`: see `ingest.intake.take_in`.
+        """
         while True:
             folded: dict[int, _Cached] = {}
             try:
                 with self._connection.transaction():
-                    result = self._transact(messages, folded)
+                    result = self._transact(messages, folded, defer_after_us)
             except _StaleFleetError:
                 self._fleet = None
                 continue
@@ -108,14 +112,16 @@ class Pipeline:
             self._cache.update(folded)
             return result
 
-    def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
+    def _transact(
+        self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int
+    ) -> BatchResult:
         connection, worker = self._connection, self._settings.worker
         fleet = self._current_fleet()
-        intake = self._take_in(messages, fleet)
+        intake = self._take_in(messages, fleet, defer_after_us)
         new, news = self._store(fleet, intake.pings, folded)
         save_refused(connection, worker, intake.refused)
         totals = Totals(
-            messages=len(messages),
+            messages=len(messages) - len(intake.deferred),
             received=intake.received,
             stored=len(new),
             duplicate=len(intake.repeated) + len(intake.pings) - len(new),
@@ -127,11 +133,11 @@ class Pipeline:
         for refused in intake.refused:
             reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
         acks = self._acks(fleet, intake, new)
-        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals)
+        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals, intake.deferred)
 
-    def _take_in(self, messages: Sequence[Message], fleet: Fleet) -> Intake:
+    def _take_in(self, messages: Sequence[Message], fleet: Fleet, defer_after_us: int) -> Intake:
         try:
-            return take_in(messages, fleet, self._settings.intake)
+            return take_in(messages, fleet, self._settings.intake, defer_after_us)
         except OverflowError as error:
             # As if the database had refused it: the caller looks for the message and sets it aside.
             raise psycopg.DataError(f"a value that no column holds: {error}") from error
