@@ -28,10 +28,14 @@ def _limits(limits: dict[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in limits["enum"])
     if "maximum" not in limits:
         return ""
-    least = (
-        f"above {limits['exclusiveMinimum']:,}" if "exclusiveMinimum" in limits else f"{limits['minimum']:,}"
-    )
-    return f"{least} to {limits['maximum']:,}"
+    above = "exclusiveMinimum" in limits
+    least = _number(limits["exclusiveMinimum"] if above else limits["minimum"])
+    return f"{'above ' if above else ''}{least} to {_number(limits['maximum'])}"
+
+
+def _number(value: float) -> str:
+    """Without a decimal of zero: typing keeps one of two equal annotations, with 0 or with 0.0, whichever came first."""
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def test_the_settings_are_those_of_the_code() -> None:
