@@ -165,6 +165,7 @@ class Pipeline:
                     return pings, self._fold_new(fleet, pings, folded, copying)
             except UniqueViolation:
                 folded.clear()
+        store.hold_vehicles(self._connection, np.unique(track_of(fleet, pings).vehicle).tolist())
         stored = store.merge_pings(self._connection, pings)
         self._expect_duplicates = len(stored.new) < len(pings)
         new, replaced = pings.take(stored.new), pings.take(stored.replaced)

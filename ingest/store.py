@@ -37,9 +37,12 @@ WHERE (EXCLUDED.lat, EXCLUDED.lon, COALESCE(EXCLUDED.accuracy_m, 'infinity'))
     < (old.lat, old.lon, COALESCE(old.accuracy_m, 'infinity'))
 RETURNING device_id, (extract(epoch FROM time) * 1000000)::bigint, (xmax = 0) AS inserted
 """
-_LOCK_VEHICLES = """
+_HOLD_VEHICLES: LiteralString = (
+    "SELECT vehicle_id FROM vehicle_states WHERE vehicle_id = ANY (%s) ORDER BY vehicle_id FOR UPDATE"
+)
+_LOCK_VEHICLES = f"""
 UPDATE vehicle_states AS s SET version = s.version + 1
-FROM (SELECT vehicle_id FROM vehicle_states WHERE vehicle_id = ANY (%s) ORDER BY vehicle_id FOR UPDATE) AS l
+FROM ({_HOLD_VEHICLES}) AS l
 WHERE s.vehicle_id = l.vehicle_id RETURNING s.vehicle_id, s.version
 """
 # Times as microseconds: psycopg makes a datetime in the time that everything else takes.
@@ -146,6 +149,15 @@ def ensure_states(connection: psycopg.Connection, vehicle_id: int | None = None)
         " ORDER BY id ON CONFLICT DO NOTHING",
         {"only": vehicle_id},
     )
+
+
+def hold_vehicles(connection: psycopg.Connection, vehicle_ids: Iterable[int]) -> None:
+    """Keep others from folding the vehicles for the rest of the transaction, in id order.
+
+    To be called before their pings are touched. Whoever stored pings first would wait for a vehicle while the one
+    who has it waits for those pings.
+    """
+    connection.execute(_HOLD_VEHICLES, [list(vehicle_ids)])
 
 
 def lock_vehicles(connection: psycopg.Connection, vehicle_ids: Iterable[int]) -> dict[int, int]:
