@@ -28,6 +28,11 @@ def reader(settings: Settings) -> Callable[[], int]:
     return lambda: shown_us(settings)
 
 
+def speed(settings: Settings) -> float:
+    """Seconds that the clock shows to pass in one of the wall's."""
+    return 1.0 if settings.simulation_start is None else settings.simulation_speed
+
+
 def shown_us(settings: Settings) -> int:
     """What the clock shows to a process with these settings, in microseconds since the Unix epoch."""
     wall_us = time.time_ns() // 1000

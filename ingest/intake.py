@@ -27,6 +27,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     topic: str
     payload: bytes
     received_us: int
+    doubt_us: int = 0  # of `received_us`, see `ingest.own_clock`
 
 
 class IntakeLimits(msgspec.Struct, frozen=True):
@@ -36,8 +37,12 @@ class IntakeLimits(msgspec.Struct, frozen=True):
     keep_payload_bytes: int
     max_past_us: int = 0
 
-    def context(self, received_us: int) -> StepContext:
-        return StepContext(received_us, self.earliest_us, self.max_future_us, self.max_past_us)
+    def context(self, message: Message) -> StepContext:
+        """Where the server doubts its own clock, what either of its times allows is allowed."""
+        doubt_us = message.doubt_us
+        future_us = self.max_future_us + max(doubt_us, 0)
+        past_us = self.max_past_us and self.max_past_us + max(-doubt_us, 0)
+        return StepContext(message.received_us, self.earliest_us, future_us, past_us)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -184,14 +189,15 @@ class _Desk:
         limits = self._limits
         for device_id, numbers in numbers_by_device(pings.device, pings.seq, MAX_ACKED_SEQ).items():
             self.handled_seqs.setdefault(device_id, set()).update(numbers)
-        doubtful = needs_a_look(pings, limits.context(0))
+        doubtful = needs_a_look(pings, limits.earliest_us, limits.max_future_us, limits.max_past_us)
         if not len(doubtful):
             return pings
         keep = np.ones(len(pings), bool)
         times_us = pings.time_us.copy()
         extra = dict(pings.extra)
         for row in doubtful.tolist():
-            kept, rejected = apply_steps([pings.ping(row)], limits.context(int(pings.received_us[row])))
+            message = self._messages[origin[row]]
+            kept, rejected = apply_steps([pings.ping(row)], limits.context(message))
             for rejection in rejected:
                 self.refuse(int(origin[row]), rejection)
             keep[row] = bool(kept)

@@ -21,6 +21,7 @@ from config import clock
 from config.logging import get_logger
 from config.settings import Settings
 from ingest.intake import Message
+from ingest.own_clock import OwnClock
 
 log = get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Lane:
         self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._version = MQTTv50 if settings.mqtt_protocol == "5" else MQTTv311
         self._now_us = clock.reader(settings)
+        self._own_clock = OwnClock(self._now_us(), time.monotonic(), clock.speed(settings))
         self._client = self._new_client()
 
     def _new_client(self) -> gmqtt.Client:
@@ -154,8 +156,9 @@ class Lane:
         if isinstance(topic, bytes):
             topic = topic.decode("utf-8", "replace")
         connection = self._client._connection
-        message = Message(topic, payload, self._now_us())
-        self._pending.append(Delivery(message, mid, connection, time.monotonic()))
+        now_us, now_s = self._now_us(), time.monotonic()
+        message = Message(topic, payload, now_us, self._own_clock.doubt_us(now_us, now_s))
+        self._pending.append(Delivery(message, mid, connection, now_s))
         self._pending_bytes += len(payload)
         if len(self._pending) == 1 or self.is_full:
             self._on_arrival()

@@ -224,7 +224,8 @@ def _next_dirty(
         " AND NOT EXISTS (SELECT FROM dirty_vehicles a WHERE a.vehicle_id = d.vehicle_id"
         "   AND a.reason = %(assignment)s AND a.id <> ALL (%(settled)s))"
         " AND (NOT EXISTS (SELECT FROM dirty_vehicles n WHERE n.vehicle_id = d.vehicle_id"
-        "   AND n.marked_at > clock_timestamp() - %(quiet)s)"
+        # A mark of the future was made before the machine's clock was put back: no reason to wait for hours.
+        "   AND n.marked_at BETWEEN clock_timestamp() - %(quiet)s AND clock_timestamp())"
         "  OR d.marked_at < clock_timestamp() - %(patience)s)"
         " ORDER BY id LIMIT 1 FOR UPDATE OF d SKIP LOCKED",
         {

@@ -115,13 +115,13 @@ def unrolled(ping: Ping, context: StepContext) -> Ping:
     return ping
 
 
-def needs_a_look(pings: Pings, context: StepContext) -> Ints:
-    """The rows that some step may object to or change; all others pass. `context.received_us` is not used."""
+def needs_a_look(pings: Pings, earliest_us: int, max_future_us: int, max_past_us: int) -> Ints:
+    """The rows that some step may object to or change; all others pass. Limits as in StepContext."""
     age_us = pings.received_us - pings.time_us
-    doubtful = (pings.time_us < context.earliest_us) | (age_us < -context.max_future_us)
+    doubtful = (pings.time_us < earliest_us) | (age_us < -max_future_us)
     doubtful |= (pings.lat == 0.0) & (pings.lon == 0.0)
-    if context.max_past_us:
-        doubtful |= age_us > context.max_past_us
+    if max_past_us:
+        doubtful |= age_us > max_past_us
     for row, extra in pings.extra.items():
         if extra.attributes and not _OPENLY.isdisjoint(extra.attributes):
             doubtful[row] = True
