@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -75,7 +75,10 @@ def setting_arguments(settings: dict[str, str]) -> list[str]:
 
 @contextmanager
 def postgres(
-    data_dir: Path | None = None, port: int | None = None, settings: dict[str, str] | None = None
+    data_dir: Path | None = None,
+    port: int | None = None,
+    settings: dict[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Postgres]:
     """Run the embedded server. Without `data_dir` it is a throw-away: not synced, deleted at the end."""
     temporary = None
@@ -98,6 +101,7 @@ def postgres(
             ],
             log=data_dir / "postgres.log",
             identity=who,
+            env=env,
             stop_signal=signal.SIGINT,
             port=chosen,
         )  # fmt: skip

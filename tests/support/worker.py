@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ READY = "ingest worker ready"
 class WorkerProcess(ServerProcess):
     """`python -m ingest` against the given parts; `metrics_port` answers Prometheus."""
 
-    def __init__(self, home: Path, broker: Any, database_url: str, redis_url: str, **settings: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        broker: Any,
+        database_url: str,
+        redis_url: str,
+        *,
+        process_env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         self.metrics_port = free_port()
         name = str(settings.get("ingest_worker", "svc-ingest-1"))
         values = {
@@ -34,7 +43,8 @@ class WorkerProcess(ServerProcess):
             "ingest_reconcile_s": 0.2,
             **settings,
         }
-        env = {**os.environ, **{f"MESS_{key.upper()}": str(value) for key, value in values.items()}}
+        own = {f"MESS_{key.upper()}": str(value) for key, value in values.items()}
+        env = {**os.environ, **own, **(process_env or {})}
         super().__init__(name, [sys.executable, "-m", "ingest"], log=home / f"{name}.log", env=env, cwd=ROOT)
 
     def launch(self) -> None:
