@@ -2,6 +2,8 @@
 
 - **Source**: the fixes of one device count until it has been silent for `takeover_s`, or a better one (a lower
   priority) speaks. The change is told as `takeover` to a source that is not better, and as `handback` to a better one.
+  A tracker that said last that the engine is off and the vehicle stands is likely asleep: `takeover_parked_s` then,
+  or every night the truck would follow the driver's phone home.
 - **Accuracy**: a fix worse than `max_accuracy_m` says nothing.
 - **Jump**: a fix that would need more than `max_speed_kmh` since the last one is held as suspect; three suspects
   that agree with each other move the vehicle there after all.
@@ -22,6 +24,7 @@ import numpy as np
 from geofence.crossings import Fix
 from ingest.geometry import surely_within, way_m
 from ingest.interval import Interval
+from ingest.motion_state import OFF
 from ingest.state import Key, Source, VehicleState
 from ingest.track import TRUE, Floats, Ints, Pings, known
 from telemetry.rules import VehicleRules
@@ -30,6 +33,8 @@ AGREEING_SUSPECTS: Final = 3
 # The attribute by which codecs say it.
 LAST_KNOWN: Final = "last_known_position"
 _JUMP_SLACK_M: Final = 200.0  # noise of two honest fixes shortly after one another
+# A device that says "engine off" at such a speed has a dead wire.
+_STANDS_KMH: Final = 5.0
 _US: Final = 1_000_000
 
 
@@ -141,7 +146,8 @@ def _all_of(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
     device_id, rank = int(track.device[last]), int(priority[last])
     since_us = int(track.time_us[start]) if source is None else source.since_us
     rows = np.arange(start, vehicle.stop)
-    return Chosen(rows, (time_us, rank, device_id), Source(device_id, rank, since_us, time_us), None, 0, [])
+    source = Source(device_id, rank, since_us, time_us, _is_parked(track, last))
+    return Chosen(rows, (time_us, rank, device_id), source, None, 0, [])
 
 
 def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
@@ -163,6 +169,8 @@ def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
                 continue
         suspect, suspects, last = None, 0, fix
         source = _counted(source, fix, rank, rules, told)
+        if _is_parked(track, row):
+            source = msgspec.structs.replace(source, parked=True)
         rows.append(row)
     return Chosen(np.array(rows, np.int64), key, source, suspect, suspects, told)
 
@@ -179,7 +187,12 @@ def _may_count(fix: Fix, rank: int, source: Source | None, rules: VehicleRules) 
         return False
     if source is None or fix.device_id == source.device_id or rank < source.priority:
         return True
-    return fix.time_us - source.last_us > rules.takeover_s * _US
+    silence_s = max(rules.takeover_s, rules.takeover_parked_s) if source.parked else rules.takeover_s
+    return fix.time_us - source.last_us > silence_s * _US
+
+
+def _is_parked(track: Pings, row: int) -> bool:
+    return bool(track.ignition[row] == OFF) and not track.speed_kmh[row] > _STANDS_KMH
 
 
 def _counted(source: Source | None, fix: Fix, rank: int, rules: VehicleRules, told: list[Interval]) -> Source:

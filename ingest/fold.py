@@ -93,7 +93,7 @@ def late_rows(track: Pings, priority: Ints, vehicle: VehicleInput) -> tuple[int,
             changed_us = int(track.time_us[row])
         row += 1
     if changed_us is None:
-        changed_us = alarm_watch.overtaken_us(state.alarms, track, row, vehicle.stop)
+        changed_us = alarm_watch.overtaken_us(state.alarms, track, row, vehicle.stop, vehicle.rules)
     return row - vehicle.start, changed_us
 
 
@@ -103,7 +103,7 @@ def key_of(track: Pings, priority: Ints, row: int) -> tuple[int, int, int]:
 
 def _may_have_effect(track: Pings, priority: Ints, row: int, vehicle: VehicleInput) -> bool:
     state, (time_us, rank, device_id) = vehicle.state, key_of(track, priority, row)
-    if alarm_watch.may_matter(state.alarms.get(device_id), time_us, track, row):
+    if alarm_watch.may_matter(state.alarms.get(device_id), time_us, track, row, vehicle.rules):
         return True
     if track.accuracy_m[row] > vehicle.rules.max_accuracy_m:
         return False
@@ -179,7 +179,7 @@ def _drive(
     rules: VehicleRules,
     told: list[Interval],
 ) -> behaviour.Behaviour:
-    if not used.drives_unusually[first] and state.speeding is None:
+    if not used.drives_unusually[first] and state.speeding is None and state.harsh is None:
         moment = used.moment(end - 1)
         return state if moment is None else msgspec.structs.replace(state, last=moment)
     for i in range(first, end):
@@ -193,10 +193,14 @@ def _drive(
 def _burn(
     used: UsedFixes, first: int, end: int, state: fuel.Fuel | None, rules: VehicleRules, told: list[Interval]
 ) -> fuel.Fuel | None:
+    due_us = fuel.due_us(state)
     for i in range(first, end):
+        if used.time_us[i] < due_us:
+            continue
         reading = used.reading(i)
         if reading is not None:
             state, made = fuel.step(state, reading, rules)
+            due_us = fuel.due_us(state)
             told += made
     return state
 

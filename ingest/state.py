@@ -28,6 +28,7 @@ class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
     priority: int
     since_us: int  # start of its run without a pause that would have let another in
     last_us: int
+    parked: bool = False  # said so by its last fix; then its silence is sleep
 
 
 class VehicleState(msgspec.Struct, frozen=True, array_like=True):

@@ -76,7 +76,7 @@ class UsedFixes:
         pct = self._fuel[i]
         if math.isnan(pct):
             return None
-        return Reading(self.time_us[i], self.lon[i], self.lat[i], self.odo_mm(i), pct)
+        return Reading(self.time_us[i], self.lon[i], self.lat[i], self.odo_mm(i), pct, self.ignition[i])
 
     def _by_first(self, values: Any) -> dict[int, Any]:
         """One value of each vehicle with used fixes, by the place of its first."""

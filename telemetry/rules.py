@@ -29,6 +29,7 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     | max_accuracy_m | m | 500 | a worse fix does not move the vehicle: a cell tower's circle says nothing |
     | max_speed_kmh | km/h | 250 | a fix that would need more since the last one is a jump; a reported speed above it is no speed |
     | takeover_s | s | 300 | silence of the better source before the next one counts: longer than a tunnel, shorter than a stop |
+    | takeover_parked_s | s | 21600 | the same when it said last that the engine is off: longer than a sleeping tracker is silent, shorter than a night |
     | mock | - | flag | a phone's position made up by software: `flag` it as not to be trusted, or `ignore` it |
     | stop_radius_m | m | 200 | all fixes of a stop lie within this of its first: wider than the wander of a receiver between buildings |
     | stop_min_s | s | 180 | shorter halts are traffic |
@@ -55,6 +56,7 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_accuracy_m: Metres = 500.0
     max_speed_kmh: Speed = 250.0
     takeover_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300
+    takeover_parked_s: Seconds = 21_600
     mock: Literal["flag", "ignore"] = "flag"
     stop_radius_m: Annotated[float, msgspec.Meta(ge=20, le=5_000)] = 200.0
     stop_min_s: Annotated[int, msgspec.Meta(ge=30, le=7_200)] = 180
