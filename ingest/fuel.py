@@ -3,7 +3,7 @@
 A reading a minute is looked at, and a level is believed when three of them in a row agree. It is compared with the level
 that was believed before: what the engine may have burned since then is allowed (limits by hour and by 100 km, as Navixy's
 fuel sensors have them), and so is a change on the way, where fuel slopes. The hours are those in which the engine may
-have run: nothing burns in a truck that is parked all night.
+have run: nothing burns in a truck that is parked all night. A change that goes on is told again, longer, as the same.
 """
 
 from statistics import median
@@ -30,6 +30,9 @@ _NOT_EMPTY_PCT: Final = 10.0
 # Between two readings a vehicle that drove all the while goes so fast, give or take; else it may have stood.
 _PACE_MPS: Final = 14.0
 _MAY_HAVE_STOOD_S: Final = 120
+# A level that changes by so much more, so soon, still is the same change.
+_GOES_ON_PCT: Final = 0.7
+_GOES_ON_S: Final = 600
 _NEVER_US: Final = -(2**62)
 
 
@@ -48,11 +51,21 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.lon, self.lat)
 
 
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """What was told and may go on."""
+
+    kind: str
+    near: Reading
+    before: Reading
+    after: Reading
+
+
 class Fuel(msgspec.Struct, frozen=True, array_like=True):
     recent: tuple[Reading, ...]
     believed: Reading | None = None  # time and way from which the allowance counts
     near: Reading | None = None  # the last reading that was still like it
     engine_us: int = 0  # time since it was believed in which the engine may have run
+    change: Change | None = None
 
 
 def due_us(state: Fuel | None) -> int:
@@ -74,16 +87,43 @@ def step(state: Fuel | None, now: Reading, rules: VehicleRules) -> tuple[Fuel, l
     if len(recent) < _READINGS or max(levels) - min(levels) > _SETTLED_PCT:
         return state, []
     settled = replace(now, pct=median(levels))
-    anew = Fuel(recent, settled, now)
     if believed is None or near is None:
-        return anew, []
+        return Fuel(recent, settled, now), []
+    change = state.change
+    if change is not None:
+        longer = replace(change, after=settled)
+        if _goes_on(change, settled, rules):
+            return Fuel(recent, settled, now, 0, longer), [_told(longer, now.time_us)]
+        if now.time_us - change.after.time_us > _GOES_ON_S * US:
+            state = replace(state, change=None)
     kind = _kind(state, believed, settled, rules)
     if kind is None:
-        return (anew if state.engine_us >= _RENEW_S * US else replace(state, near=now)), []
-    first = recent[0]
-    return anew, [] if _is_ignored(kind, near, first, rules) else [
-        _told(kind, near, first, believed, settled)
-    ]
+        if state.engine_us >= _RENEW_S * US or _has_arrived(believed, recent, rules):
+            return Fuel(recent, settled, now), []
+        return replace(state, near=now), []
+    if _is_ignored(kind, near, recent[0], rules):
+        return Fuel(recent, settled, now), []
+    change = Change(kind, near, believed, replace(recent[0], pct=settled.pct))
+    return Fuel(recent, settled, now, 0, change), [_told(change, now.time_us)]
+
+
+def _goes_on(change: Change, settled: Reading, rules: VehicleRules) -> bool:
+    """At the same place: what is missing after driving on was burnt."""
+    more = settled.pct - change.after.pct
+    if (more if change.kind == "refuel" else -more) < _GOES_ON_PCT:
+        return False
+    return way_m(*change.near.place, *settled.place) <= rules.stop_radius_m
+
+
+def _has_arrived(believed: Reading, recent: tuple[Reading, ...], rules: VehicleRules) -> bool:
+    """Whether the level was believed elsewhere, and the readings since agree on one place: what is taken out there is
+    to be compared with the level there."""
+    first, *others = recent
+    return (
+        way_m(*believed.place, *first.place)
+        > rules.stop_radius_m
+        >= max(way_m(*first.place, *other.place) for other in others)
+    )
 
 
 def _kind(state: Fuel, believed: Reading, settled: Reading, rules: VehicleRules) -> str | None:
@@ -105,12 +145,13 @@ def _is_ignored(kind: str, near: Reading, first: Reading, rules: VehicleRules) -
     return way > rules.stop_radius_m and (first.time_us - near.time_us) / US - driving_s < _MAY_HAVE_STOOD_S
 
 
-def _told(kind: str, near: Reading, first: Reading, before: Reading, after: Reading) -> Interval:
+def _told(change: Change, seen_us: int) -> Interval:
+    near, before, after = change.near, change.before, change.after
     values: dict[str, Value] = {
         "from_pct": round(before.pct, 1),
         "to_pct": round(after.pct, 1),
         "change_pct": round(after.pct - before.pct, 1),
     }
     return Interval(
-        kind, near.time_us, first.time_us, after.time_us, start=near.place, end=first.place, values=values
+        change.kind, near.time_us, after.time_us, seen_us, start=near.place, end=after.place, values=values
     )
