@@ -77,7 +77,7 @@ def step(state: Fuel | None, now: Reading, rules: VehicleRules) -> tuple[Fuel, l
     """Go on by one reading that is due."""
     if state is None:
         return Fuel((now,)), []
-    last, believed, near = state.recent[-1], state.believed, state.near
+    last, believed = state.recent[-1], state.believed
     if believed is not None and believed.pct > _NOT_EMPTY_PCT and now.pct <= _DEAD_PCT:
         return state, []
     ran_us = 0 if last.ignition == now.ignition == OFF else now.time_us - last.time_us
@@ -86,33 +86,36 @@ def step(state: Fuel | None, now: Reading, rules: VehicleRules) -> tuple[Fuel, l
     levels = [reading.pct for reading in recent]
     if len(recent) < _READINGS or max(levels) - min(levels) > _SETTLED_PCT:
         return state, []
-    settled = replace(now, pct=median(levels))
+    return _settled(state, replace(now, pct=median(levels)), rules)
+
+
+def _settled(state: Fuel, now: Reading, rules: VehicleRules) -> tuple[Fuel, list[Interval]]:
+    """`now` has the level on which the recent readings agree."""
+    recent, believed, near, change = state.recent, state.believed, state.near, state.change
     if believed is None or near is None:
-        return Fuel(recent, settled, now), []
-    change = state.change
-    if change is not None:
-        longer = replace(change, after=settled)
-        if _goes_on(change, settled, rules):
-            return Fuel(recent, settled, now, 0, longer), [_told(longer, now.time_us)]
-        if now.time_us - change.after.time_us > _GOES_ON_S * US:
-            state = replace(state, change=None)
-    kind = _kind(state, believed, settled, rules)
+        return Fuel(recent, now, now), []
+    if change is not None and _goes_on(change, now, rules):
+        change = replace(change, after=now)
+        return Fuel(recent, now, now, 0, change), [_told(change, now.time_us)]
+    if change is not None and now.time_us - change.after.time_us > _GOES_ON_S * US:
+        state = replace(state, change=None)
+    kind = _kind(state, believed, now, rules)
     if kind is None:
         if state.engine_us >= _RENEW_S * US or _has_arrived(believed, recent, rules):
-            return Fuel(recent, settled, now), []
-        return replace(state, near=now), []
-    if _is_ignored(kind, near, recent[0], rules):
-        return Fuel(recent, settled, now), []
-    change = Change(kind, near, believed, replace(recent[0], pct=settled.pct))
-    return Fuel(recent, settled, now, 0, change), [_told(change, now.time_us)]
+            return Fuel(recent, now, now), []
+        return replace(state, near=recent[-1]), []
+    change = Change(kind, near, believed, replace(recent[0], pct=now.pct))
+    if _is_ignored(change, rules):
+        return Fuel(recent, now, now), []
+    return Fuel(recent, now, now, 0, change), [_told(change, now.time_us)]
 
 
-def _goes_on(change: Change, settled: Reading, rules: VehicleRules) -> bool:
+def _goes_on(change: Change, now: Reading, rules: VehicleRules) -> bool:
     """At the same place: what is missing after driving on was burnt."""
-    more = settled.pct - change.after.pct
+    more = now.pct - change.after.pct
     if (more if change.kind == "refuel" else -more) < _GOES_ON_PCT:
         return False
-    return way_m(*change.near.place, *settled.place) <= rules.stop_radius_m
+    return way_m(*change.near.place, *now.place) <= rules.stop_radius_m
 
 
 def _has_arrived(believed: Reading, recent: tuple[Reading, ...], rules: VehicleRules) -> bool:
@@ -126,23 +129,25 @@ def _has_arrived(believed: Reading, recent: tuple[Reading, ...], rules: VehicleR
     )
 
 
-def _kind(state: Fuel, believed: Reading, settled: Reading, rules: VehicleRules) -> str | None:
-    change = settled.pct - believed.pct
+def _kind(state: Fuel, believed: Reading, now: Reading, rules: VehicleRules) -> str | None:
+    change = now.pct - believed.pct
     if change >= rules.refuel_min_pct:
         return "refuel"
     hours = state.engine_us / US / 3600
-    kilometres = (settled.odo_mm - believed.odo_mm) / 1e6
+    kilometres = (now.odo_mm - believed.odo_mm) / 1e6
     burned = max(rules.fuel_max_burn_pct_per_h * hours, rules.fuel_max_burn_pct_per_100km * kilometres / 100)
     return "fuel_drop" if -change - burned >= rules.fuel_drop_min_pct else None
 
 
-def _is_ignored(kind: str, near: Reading, first: Reading, rules: VehicleRules) -> bool:
+def _is_ignored(change: Change, rules: VehicleRules) -> bool:
     """Whether the level changed on the way, where it is not believed."""
-    if not (rules.fuel_ignore_refuels_in_move if kind == "refuel" else rules.fuel_ignore_drains_in_move):
+    refuel = change.kind == "refuel"
+    if not (rules.fuel_ignore_refuels_in_move if refuel else rules.fuel_ignore_drains_in_move):
         return False
+    near, first = change.near, change.after
     way = way_m(*near.place, *first.place)
-    driving_s = way / _PACE_MPS
-    return way > rules.stop_radius_m and (first.time_us - near.time_us) / US - driving_s < _MAY_HAVE_STOOD_S
+    stood_s = (first.time_us - near.time_us) / US - way / _PACE_MPS
+    return way > rules.stop_radius_m and stood_s < _MAY_HAVE_STOOD_S
 
 
 def _told(change: Change, seen_us: int) -> Interval:
