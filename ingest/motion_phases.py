@@ -36,6 +36,7 @@ _AT_PLACE: Final = 0.5
 _MEAN_OF: Final = 360
 # Slower than walking is a receiver's wander, not a departure.
 _WANDER_MPS: Final = 1.0
+_QUEUE_MPS: Final = 0.4
 # A speed that no receiver makes up while it stands.
 _DRIVEN_KMH: Final = 10.0
 _OUTSIDE_DRIVEN, _OUTSIDE_UNPROVEN = 2, 3
@@ -133,7 +134,7 @@ def departing(state: MotionState, work: Work) -> MotionState:
     state = _slide(replace(state, way=way), now, rules)
     place = _found_stop(state, now, rules)
     if place is not None:
-        if is_trip(state, way, place.start, rules):
+        if is_trip(state, way, place.start, rules) or _strayed(stop, place, rules):
             return come_to_rest(leave(state, work), place, work)
         return shunted(state, place, work)
     return leave(state, work) if _has_left(state, now, rules) else state
@@ -143,10 +144,20 @@ def shunted(state: MotionState, place: Stop, work: Work) -> MotionState:
     """The stop goes on at another place near by."""
     stop = state.stop
     assert stop is not None
-    place = replace(place, start=stop.start, parked=stop.parked, top_kmh=_top_kmh(state))
+    origin = stop.origin or stop.still
+    place = replace(place, start=stop.start, origin=origin, parked=stop.parked, top_kmh=_top_kmh(state))
     wander_mm = state.wander_mm + wander_of(state)
     state = replace(state, phase=STOPPED, stop=place, way=None, window=(), wander_mm=wander_mm)
     return _maybe_parked(state, work)
+
+
+def _strayed(stop: Stop, place: Stop, rules: VehicleRules) -> bool:
+    """Whether shunting upon shunting led away faster than a queue creeps: a bus from stop to stop, a truck in a jam."""
+    origin = stop.origin
+    if origin is None:
+        return False
+    seconds = (place.start.time_us - origin.time_us) / US
+    return place.distance_m(origin) >= max(rules.min_trip_m, _QUEUE_MPS * seconds)
 
 
 def leave(state: MotionState, work: Work) -> MotionState:

@@ -37,6 +37,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
     samples: int  # so many the middle is the mean of
     still: Sample  # the last sample that was surely there
     since: Sample  # where it came to stand here, after shunting later than `start`
+    origin: Sample | None = None  # before the first shunting, the last sample at the first place
     parked: bool = False
     top_kmh: float = 0.0  # highest speed that no trip has counted yet
 
