@@ -27,7 +27,7 @@ from telemetry.rules import VehicleRules
 # A candidate for a stop keeps at most so many samples.
 _WINDOW_SAMPLES: Final = 36
 # Of the radius: nearer than this to the middle of a stop the vehicle is surely there.
-STILL: Final = 0.25
+STILL: Final = 0.125
 # A vehicle was at the place from the first sample that is so many times as far from its middle as the settled ones
 # at most, and no farther than this share of the radius.
 _AS_FAR: Final = 2.0
