@@ -47,25 +47,37 @@ SHAPES = (
 )
 
 
+CYCLE_S, RAMP_S, DRIVE_S, TOP_MPS = 900, 20, 600, 20.0
+
+
+def driven(second: int) -> tuple[float, float]:
+    """Metres and speed of a truck that drives ten minutes and stands five, again and again."""
+    cycles, rest = divmod(second, CYCLE_S)
+    cycle_m = TOP_MPS * (DRIVE_S - RAMP_S)
+    up, down = min(rest, RAMP_S), max(0, min(rest, DRIVE_S) - (DRIVE_S - RAMP_S))
+    cruised = max(0, min(rest, DRIVE_S - RAMP_S) - RAMP_S)
+    mps = 0.0 if rest >= DRIVE_S else TOP_MPS * (up - down) / RAMP_S
+    metres = TOP_MPS * (up * up / 2 / RAMP_S + cruised + down - down * down / 2 / RAMP_S)
+    return cycles * cycle_m + metres, mps
+
+
 def track_of(shape: Shape, vehicle: int, begin_s: int, rows: int) -> list[Ping]:
-    """Seven of ten drive at 72 km/h with a stop every quarter of an hour, the others are parked."""
+    """Seven of ten drive, each at another moment of its round; the others are parked."""
     dice = random.Random(f"{vehicle}/{begin_s}")
     pings, parked = [], vehicle % 10 >= 7
     for row in range(rows):
         second = begin_s + row * shape.every_s
-        whole, rest = divmod(second, 900)
-        driven_s = 0 if parked else whole * 600 + min(rest, 600)
-        moves = not parked and rest < 600
+        metres, mps = (0.0, 0.0) if parked else driven(second + vehicle * 37)
         pings.append(
             Ping(
                 time_us=START_US + second * US,
-                lon=-17.4 + driven_s * 20 * METRE + dice.gauss(0, 3) * METRE,
-                lat=14.7 + vehicle * 0.001 + dice.gauss(0, 3) * METRE,
-                speed_kmh=72.0 + dice.gauss(0, 1) if moves else 0.0,
+                lon=-17.4 + (metres + dice.gauss(0, 2)) * METRE,
+                lat=14.7 + vehicle * 0.001 + dice.gauss(0, 2) * METRE,
+                speed_kmh=max(0.0, mps * 3.6 + dice.gauss(0, 0.5)) if mps else 0.0,
                 accuracy_m=6.0,
                 ignition=not parked,
-                odometer_km=driven_s * 0.02,
-                fuel_pct=60.0 - second / 2000 % 40 if shape.fuel else None,
+                odometer_km=metres / 1000,
+                fuel_pct=60.0 - metres / 1000 * 0.06 % 40 if shape.fuel else None,
             )
         )
     return pings

@@ -230,18 +230,14 @@ def _slide(state: MotionState, now: Sample, rules: VehicleRules) -> MotionState:
         grown = (*kept, replace(now, top_kmh=max(now.top_kmh, dropped.top_kmh)))
     else:
         grown = (*window, now)
-    first = 0
-    while any(
-        way_m(*grown[first].place, *later.place) > rules.stop_radius_m for later in _unchecked(grown, first)
-    ):
-        first += 1
+    first, radius_m = 0, rules.stop_radius_m
+    # Of the first one all are known to be near but the newest.
+    if way_m(*grown[0].place, *now.place) > radius_m:
+        first = 1
+        while any(way_m(*grown[first].place, *later.place) > radius_m for later in grown[first + 1 :]):
+            first += 1
     state = replace(state, window=grown[first:])
     return _with_top(state, grown[:first]) if first else state
-
-
-def _unchecked(window: Sequence[Sample], first: int) -> Sequence[Sample]:
-    """Of the first one all are known to be near but the newest."""
-    return window[-1:] if first == 0 else window[first + 1 :]
 
 
 def _with_top(state: MotionState, passed: Sequence[Sample]) -> MotionState:

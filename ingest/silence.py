@@ -69,9 +69,7 @@ def settle(state: MotionState, work: Work) -> tuple[MotionState, Sample | None]:
     if stop.distance_m(first) < rules.min_trip_m:
         wander_mm = state.wander_mm + wander_of(state)
         origin = stop.origin or stop.still
-        stop = replace(
-            stop, lon=first.lon, lat=first.lat, samples=1, still=first, since=first, origin=origin
-        )
+        stop = replace(stop, lon=first.lon, lat=first.lat, samples=1, still=first, since=first, origin=origin)
         return replace(state, stop=stop, wander_mm=wander_mm), None
     return _across_gap(state, woken.before, work.earlier(first)), first
 

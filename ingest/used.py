@@ -12,7 +12,7 @@ from ingest.engine_watch import ENGINE_UNSEEN_US
 from ingest.fuel import Reading
 from ingest.interval import Place
 from ingest.motion_state import ON, Sample
-from ingest.odometer import count, up_to
+from ingest.odometer import count, least_m, up_to
 from ingest.track import Floats, Ints, Pings, known
 
 US = 1_000_000
@@ -89,13 +89,13 @@ class UsedFixes:
         return np.repeat(np.array(values, np.float64), self.sizes)
 
     def _count_ways(self) -> None:
-        accuracy_m: list[float] = self.track.accuracy_m[self.rows].tolist()
+        least = least_m(self.track.accuracy_m[self.rows])
         for vehicle, start, size in zip(
             self.vehicles, self._starts.tolist(), self.sizes.tolist(), strict=True
         ):
             its = slice(start, start + size)
             mm, anchors = count(
-                self.lon[its], self.lat[its], accuracy_m[its], vehicle.state.way_mm, vehicle.state.anchor
+                self.lon[its], self.lat[its], least[its], vehicle.state.way_mm, vehicle.state.anchor
             )
             self.way_mm += mm
             self.anchor += anchors

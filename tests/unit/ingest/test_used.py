@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest import alarm_watch, arbitration
 from ingest.fold import VehicleOutput
 from ingest.geometry import surely_within, way_m
-from ingest.odometer import count, up_to
+from ingest.odometer import count, least_m, up_to
 from ingest.state import VehicleState
 from ingest.track import Pings, from_pings
 from ingest.used import UsedFixes
@@ -95,7 +95,11 @@ class TestOdometer:
     @staticmethod
     def counted(east_m: list[float], accuracy_m: float = math.nan) -> list[int]:
         mm, anchors = count(
-            [e * METRE for e in east_m], [0.0] * len(east_m), [accuracy_m] * len(east_m), 0, None
+            [e * METRE for e in east_m],
+            [0.0] * len(east_m),
+            least_m(np.full(len(east_m), accuracy_m)),
+            0,
+            None,
         )
         return [
             round(up_to(m, a, e * METRE, 0.0) / 1000) for m, a, e in zip(mm, anchors, east_m, strict=True)
@@ -119,7 +123,7 @@ class TestOdometer:
         st.data(),
     )
     def test_in_pieces_it_is_the_same(self, fixes: list[tuple[float, float]], data: st.DataObject) -> None:
-        east, accuracy = [e * METRE for e, _ in fixes], [a for _, a in fixes]
+        east, accuracy = [e * METRE for e, _ in fixes], least_m(np.array([a for _, a in fixes]))
         north = [0.0] * len(east)
         cut = data.draw(st.integers(1, len(east) - 1))
         whole = count(east, north, accuracy, 0, None)
