@@ -13,7 +13,7 @@
 
 Going through the fixes one after the other, or in any pieces, ends in the same state and tells the same.
 The idea of a window of distance and duration, and of walking back to the true start, is common among trackers'
-servers (Traccar's newer motion logic, Wialon's trip detector); `docs/decisions/0014-trips-and-stops.md` compares.
+servers (Traccar's newer motion logic, Wialon's trip detector); `docs/decisions/0012-trips-and-stops.md` compares.
 """
 
 from typing import Final

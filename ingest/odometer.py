@@ -1,7 +1,7 @@
 """The way a vehicle has gone, from fixes that scatter. Pure.
 
 Summed from fix to fix, a receiver's noise adds up: with a fix every second a truck in a jam gains a tenth, a parked one
-a hundred kilometres a day (`docs/decisions/0014-trips-and-stops.md` has the table). So a way counts from an anchor, and
+a hundred kilometres a day (`docs/decisions/0012-trips-and-stops.md` has the table). So a way counts from an anchor, and
 only once it is longer than noise: `_LEAST_M`, or what the fix claims as its error. Then the fix is the next anchor.
 """
 

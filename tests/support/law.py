@@ -166,7 +166,7 @@ def _rule_sets() -> st.SearchStrategy[VehicleRules]:
     )
 
 
-# Rules that were drawn together with `RULES`, under which forty pings make the most of everything.
+# Any rules, and often those under which forty pings make the most of everything.
 RULE_SETS = st.one_of(st.just(RULES), _rule_sets())
 
 

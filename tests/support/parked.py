@@ -1,4 +1,4 @@
-"""How often a truck that stands is told as driving: the measurement of docs/decisions/0014.
+"""How often a truck that stands is told as driving: the measurement of docs/decisions/0012.
 
     python -m tests.support.parked [--seeds 20]
 

@@ -1,4 +1,4 @@
-"""A truck that stands is not driving, however its receiver wanders; docs/decisions/0014 has the whole table."""
+"""A truck that stands is not driving, however its receiver wanders; docs/decisions/0012 has the whole table."""
 
 import pytest
 
