@@ -71,6 +71,11 @@ def _volts(extra: Extra | None) -> float | None:
     return float(value) if type(value) in (int, float) else None
 
 
+def _is_below(extra: Extra, volts: float) -> bool:
+    supply = _volts(extra)
+    return supply is not None and supply < volts
+
+
 def is_quiet(state: DeviceAlarms, track: Pings, row: int, rules: VehicleRules) -> bool:
     """Whether the ping says nothing of alarms, and none is on that its silence would end."""
     return not state.lasting and not raised(track, row, rules, state.lasting)
@@ -122,19 +127,21 @@ def _interval(name: str, since: Since, end: Since | None, device_id: int, seen_u
     )
 
 
-def may_matter(state: DeviceAlarms | None, time_us: int, track: Pings, row: int) -> bool:
+def may_matter(state: DeviceAlarms | None, time_us: int, track: Pings, row: int, rules: VehicleRules) -> bool:
     """Whether a ping that comes late could change what was told of its device's alarms."""
-    if row in track.extra or track.mock[row] == TRUE:
+    if state is not None and (state.lasting or time_us <= state.changed_us):
         return True
-    return state is not None and (bool(state.lasting) or time_us <= state.changed_us)
+    return bool(raised(track, row, rules, {}))
 
 
-def overtaken_us(alarms: Mapping[int, DeviceAlarms], track: Pings, start: int, stop: int) -> int | None:
-    """Time of the first row that speaks of alarms and that a quiet ping of its device, later in time, came before."""
+def overtaken_us(
+    alarms: Mapping[int, DeviceAlarms], track: Pings, start: int, stop: int, rules: VehicleRules
+) -> int | None:
+    """Time of the first row that raises an alarm and that a quiet ping of its device, later in time, came before."""
     for row in range(start, stop):
         state = alarms.get(int(track.device[row]))
         time_us = int(track.time_us[row])
-        if state is not None and time_us < state.quiet_us and (row in track.extra or track.mock[row] == TRUE):
+        if state is not None and time_us < state.quiet_us and raised(track, row, rules, {}):
             return time_us
     return None
 
@@ -143,7 +150,10 @@ def rows_of_interest(track: Pings, vehicles: "Sequence[VehicleInput]") -> list[b
     """For each vehicle whether its rows have to be gone through: one may carry an alarm, or one is on."""
     marked = np.flatnonzero(track.mock == TRUE)
     if track.extra:
-        marked = np.union1d(marked, np.fromiter(track.extra, np.int64, len(track.extra)))
+        # Nearly every ping of a tracker has attributes; few of them matter here.
+        volts = max((vehicle.rules.power_cut_v for vehicle in vehicles), default=0.0)
+        speaking = [row for row, extra in track.extra.items() if extra.alarms or _is_below(extra, volts)]
+        marked = np.union1d(marked, np.array(speaking, np.int64))
     on = [any(each.lasting for each in vehicle.state.alarms.values()) for vehicle in vehicles]
     if not len(marked):
         return on

@@ -2,6 +2,8 @@
 
 - **Source**: the fixes of one device count until it has been silent for `takeover_s`, or a better one (a lower
   priority) speaks. The change is told as `takeover` to a source that is not better, and as `handback` to a better one.
+  A tracker that said last that the engine is off and the vehicle stands is likely asleep: `takeover_parked_s` then,
+  or every night the truck would follow the driver's phone home.
 - **Accuracy**: a fix worse than `max_accuracy_m` says nothing.
 - **Jump**: a fix that would need more than `max_speed_kmh` since the last one is held as suspect; three suspects
   that agree with each other move the vehicle there after all.
@@ -23,6 +25,7 @@ import numpy as np
 from geofence.crossings import Fix
 from ingest.geometry import surely_within, way_m
 from ingest.interval import Interval
+from ingest.motion_state import OFF
 from ingest.state import Key, Source, VehicleState
 from ingest.track import TRUE, Floats, Ints, Pings, known
 from telemetry.rules import VehicleRules
@@ -31,6 +34,8 @@ AGREEING_SUSPECTS: Final = 3
 # The attribute by which codecs say it.
 LAST_KNOWN: Final = "last_known_position"
 _JUMP_SLACK_M: Final = 200.0  # noise of two honest fixes shortly after one another
+# A device that says "engine off" at such a speed has a dead wire.
+_STANDS_KMH: Final = 5.0
 _US: Final = 1_000_000
 
 
@@ -154,6 +159,8 @@ def _of_one(track: Pings, priority: Ints, vehicle: VehicleInput, doubtful: list[
         if sure:
             rows.append(np.arange(row, row + 1))
             last = fix
+            if at.source is not None and _is_parked(track, row):
+                at.source = msgspec.structs.replace(at.source, parked=True)
         row += 1
     at.rows = np.concatenate(rows) if rows else at.rows
     return at
@@ -163,7 +170,8 @@ def _take_all(at: Chosen, track: Pings, priority: Ints, start: int, stop: int) -
     """Rows of one device that surely count."""
     time_us, device_id, rank = int(track.time_us[stop - 1]), int(track.device[start]), int(priority[start])
     since_us = int(track.time_us[start]) if at.source is None else at.source.since_us
-    at.key, at.source = (time_us, rank, device_id), Source(device_id, rank, since_us, time_us)
+    at.key = (time_us, rank, device_id)
+    at.source = Source(device_id, rank, since_us, time_us, _is_parked(track, stop - 1))
 
 
 def _take_one(at: Chosen, last: Fix | None, fix: Fix, rank: int, rules: VehicleRules) -> bool:
@@ -193,7 +201,12 @@ def _may_count(fix: Fix, rank: int, source: Source | None, rules: VehicleRules) 
         return False
     if source is None or fix.device_id == source.device_id or rank < source.priority:
         return True
-    return fix.time_us - source.last_us > rules.takeover_s * _US
+    silence_s = max(rules.takeover_s, rules.takeover_parked_s) if source.parked else rules.takeover_s
+    return fix.time_us - source.last_us > silence_s * _US
+
+
+def _is_parked(track: Pings, row: int) -> bool:
+    return bool(track.ignition[row] == OFF) and not track.speed_kmh[row] > _STANDS_KMH
 
 
 def _counted(source: Source | None, fix: Fix, rank: int, rules: VehicleRules, told: list[Interval]) -> Source:

@@ -19,11 +19,12 @@ import msgspec
 
 from geofence.crossings import Transition
 from geofence.index import FenceIndex
-from ingest import alarm_watch, behaviour, fuel, motion, motion_state
+from ingest import alarm_watch, behaviour, fuel, motion, motion_state, silence
 from ingest.arbitration import Chosen, VehicleInput, choose, fix_of
 from ingest.fence_walk import hits_by_point, walk
 from ingest.interval import Interval
 from ingest.motion_state import MotionState, Sample
+from ingest.odometer import up_to
 from ingest.state import Source, VehicleState
 from ingest.track import NONE, Ints, Pings
 from ingest.used import UsedFixes
@@ -92,7 +93,7 @@ def late_rows(track: Pings, priority: Ints, vehicle: VehicleInput) -> tuple[int,
             changed_us = int(track.time_us[row])
         row += 1
     if changed_us is None:
-        changed_us = alarm_watch.overtaken_us(state.alarms, track, row, vehicle.stop)
+        changed_us = alarm_watch.overtaken_us(state.alarms, track, row, vehicle.stop, vehicle.rules)
     return row - vehicle.start, changed_us
 
 
@@ -102,7 +103,7 @@ def key_of(track: Pings, priority: Ints, row: int) -> tuple[int, int, int]:
 
 def _may_have_effect(track: Pings, priority: Ints, row: int, vehicle: VehicleInput) -> bool:
     state, (time_us, rank, device_id) = vehicle.state, key_of(track, priority, row)
-    if alarm_watch.may_matter(state.alarms.get(device_id), time_us, track, row):
+    if alarm_watch.may_matter(state.alarms.get(device_id), time_us, track, row, vehicle.rules):
         return True
     if track.accuracy_m[row] > vehicle.rules.max_accuracy_m:
         return False
@@ -118,7 +119,7 @@ def _advance(
     """The state after the vehicle's used fixes, but for fences and alarms."""
     state, rules, told = vehicle.state, vehicle.rules, choice.told
     last, moved, driving, tank = state.last, state.motion, state.behaviour, state.fuel
-    odo_mm, engine_us, ignition = state.odo_mm, state.engine_us, state.ignition
+    way_mm, anchor, engine_us, ignition = state.way_mm, state.anchor, state.engine_us, state.ignition
     if size:
         end = first + size
         moved = _move(used, first, end, vehicle, told)
@@ -126,18 +127,19 @@ def _advance(
         if used.has_fuel[first]:
             tank = _burn(used, first, end, tank, rules, told)
         last = fix_of(used.track, int(choice.rows[-1]))
-        odo_mm, engine_us = used.odo_mm[end - 1], engine_us + used.engine_us[first]
+        way_mm, anchor = used.way_mm[end - 1], used.anchor[end - 1]
+        engine_us += used.engine_us[first]
         ignition = used.ignition[end - 1]
     return VehicleState(
         choice.key, last, choice.source, choice.suspect, choice.suspects, state.fences,
-        odo_mm, engine_us, ignition, moved, driving, tank, state.alarms,
+        way_mm, anchor, engine_us, ignition, moved, driving, tank, state.alarms,
     ), told  # fmt: skip
 
 
 def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: list[Interval]) -> MotionState:
     state, rules = vehicle.state.motion, vehicle.rules
     times, ignitions, speeds = used.time_us, used.ignition, used.speed_kmh
-    gap_us = rules.gap_s * US
+    silence_us = silence.shortest_us(rules)
     due_us = -(2**62) if state.last is None else state.last.time_us + _SAMPLE_US
     engine = motion_state.engine_of(state)
     top_kmh = state.top_kmh
@@ -147,7 +149,7 @@ def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: li
             top_kmh = max(top_kmh, speed_kmh)
             continue
         before = None
-        if time_us - used.before_us[i] > gap_us:
+        if time_us - used.before_us[i] > silence_us:
             before = _before(used, i, first, vehicle, top_kmh)
         sample = used.sample(i, max(top_kmh, speed_kmh))
         state, made = motion.step(state, sample, before, rules)
@@ -157,14 +159,16 @@ def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: li
 
 
 def _before(used: UsedFixes, i: int, first: int, vehicle: VehicleInput, top_kmh: float) -> Sample:
-    """The used fix before number `i`, for a gap: no more of it than the state remembers too."""
+    """The used fix before number `i`, after a silence: no more of it than the state remembers too."""
     if i > first:
-        return Sample(
-            used.time_us[i - 1], used.lon[i - 1], used.lat[i - 1], used.odo_mm[i - 1], top_kmh=top_kmh
-        )
-    last = vehicle.state.last
+        j = i - 1
+        return Sample(used.time_us[j], used.lon[j], used.lat[j], used.odo_mm(j), top_kmh=top_kmh)
+    state = vehicle.state
+    last, anchor = state.last, state.anchor
     assert last is not None
-    return Sample(last.time_us, last.lon, last.lat, vehicle.state.odo_mm, top_kmh=top_kmh)
+    assert anchor is not None
+    odo_mm = up_to(state.way_mm, anchor, last.lon, last.lat)
+    return Sample(last.time_us, last.lon, last.lat, odo_mm, top_kmh=top_kmh)
 
 
 def _drive(
@@ -175,7 +179,7 @@ def _drive(
     rules: VehicleRules,
     told: list[Interval],
 ) -> behaviour.Behaviour:
-    if not used.drives_unusually[first] and state.speeding is None:
+    if not used.drives_unusually[first] and state.speeding is None and state.harsh is None:
         moment = used.moment(end - 1)
         return state if moment is None else msgspec.structs.replace(state, last=moment)
     for i in range(first, end):
@@ -189,10 +193,14 @@ def _drive(
 def _burn(
     used: UsedFixes, first: int, end: int, state: fuel.Fuel | None, rules: VehicleRules, told: list[Interval]
 ) -> fuel.Fuel | None:
+    due_us = fuel.due_us(state)
     for i in range(first, end):
+        if used.time_us[i] < due_us:
+            continue
         reading = used.reading(i)
         if reading is not None:
             state, made = fuel.step(state, reading, rules)
+            due_us = fuel.due_us(state)
             told += made
     return state
 

@@ -30,15 +30,32 @@ def pair_up(
             pairs.append((same, each))
         else:
             moved.append(each)
+    waiting = sorted(left.values(), key=lambda each: span_of_old(each)[0])
     fresh: list[New] = []
     for each in moved:
-        twin = next((o for o in left.values() if _overlap(span_of_old(o), span_of_new(each))), None)
+        twin = _first_overlapping(waiting, span_of_old, span_of_new(each))
         if twin is None:
             fresh.append(each)
         else:
             del left[span_of_old(twin)[0]]
             pairs.append((twin, each))
     return pairs, list(left.values()), fresh
+
+
+def _first_overlapping(waiting: list[Old], span_of: Callable[[Old], Span], span: Span) -> Old | None:
+    """Taken out of `waiting`, which is sorted by start; and so are those that are over before the span begins.
+
+    The spans asked for come sorted by start too, so what is over is over for all that follow: thousands of moments
+    that a refold moved are paired in one pass.
+    """
+    while waiting and not _overlap(span_of(waiting[0]), (span[0], None)):
+        waiting.pop(0)
+    for place, old in enumerate(waiting):
+        if not _overlap((span_of(old)[0], None), span):
+            return None
+        if _overlap(span_of(old), span):
+            return waiting.pop(place)
+    return None
 
 
 def _overlap(a: Span, b: Span) -> bool:

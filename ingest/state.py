@@ -8,12 +8,13 @@ from geofence.crossings import FenceState, Fix
 from ingest.alarm_watch import DeviceAlarms
 from ingest.behaviour import Behaviour
 from ingest.fuel import Fuel
-from ingest.motion_state import MotionState
+from ingest.interval import Place
+from ingest.motion_state import MotionState, wander_of
 
 Key = tuple[int, int, int]  # (time_us, priority, device_id): the order of the fold
 NOTHING_SEEN: Final[Key] = (-(2**62), 0, 0)
 # Of the encoding: one of another format is not read, and the vehicle is folded again from its pings.
-_FORMAT: Final = b"\x02"
+_FORMAT: Final = b"\x03"
 
 
 class StateFormatError(ValueError):
@@ -27,6 +28,7 @@ class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
     priority: int
     since_us: int  # start of its run without a pause that would have let another in
     last_us: int
+    parked: bool = False  # said so by its last fix; then its silence is sleep
 
 
 class VehicleState(msgspec.Struct, frozen=True, array_like=True):
@@ -38,13 +40,19 @@ class VehicleState(msgspec.Struct, frozen=True, array_like=True):
     suspect: Fix | None = None
     suspects: int = 0
     fences: dict[int, FenceState] = {}
-    odo_mm: int = 0  # way over all fixes that counted
+    way_mm: int = 0  # counted up to the anchor, see `ingest.odometer`
+    anchor: Place | None = None
     engine_us: int = 0  # with the engine on
     ignition: int = -1  # of the last fix that counted
     motion: MotionState = MotionState()
     behaviour: Behaviour = Behaviour()
     fuel: Fuel | None = None
     alarms: dict[int, DeviceAlarms] = {}
+
+    @property
+    def odo_mm(self) -> int:
+        """The way driven; a receiver's wander while the vehicle stood is left out."""
+        return self.way_mm - self.motion.wander_mm - wander_of(self.motion)
 
 
 def encode_state(state: VehicleState) -> bytes:

@@ -8,14 +8,14 @@ import numpy as np
 
 from ingest.arbitration import Chosen, VehicleInput, previous
 from ingest.behaviour import HARSH_LONGEST_S, HARSH_SHORTEST_S, Moment
+from ingest.engine_watch import ENGINE_UNSEEN_US
 from ingest.fuel import Reading
-from ingest.geometry import ways_mm
+from ingest.interval import Place
 from ingest.motion_state import ON, Sample
+from ingest.odometer import count, least_m, up_to
 from ingest.track import Floats, Ints, Pings, known
 
 US = 1_000_000
-# Between fixes farther apart the engine may have been off.
-_ENGINE_UNSEEN_US = 600 * US
 
 
 class UsedFixes:
@@ -40,7 +40,9 @@ class UsedFixes:
         self.lon: list[float] = track.lon[rows].tolist()
         self.lat: list[float] = track.lat[rows].tolist()
         self.device: list[int] = track.device[rows].tolist()
-        self.odo_mm: list[int] = self._odometers([state.odo_mm for state in states]).tolist()
+        self.way_mm: list[int] = []
+        self.anchor: list[Place] = []
+        self._count_ways()
         self.ignition: list[int] = track.ignition[rows].tolist()
         self.engine_us = self._by_first(self._engine_us([state.ignition for state in states]))
         self._speeds()
@@ -53,12 +55,15 @@ class UsedFixes:
             self.time_us[i],
             self.lon[i],
             self.lat[i],
-            self.odo_mm[i],
+            self.odo_mm(i),
             self.ignition[i],
             top_kmh,
             known(self._odometer[i]),
             known(self._fuel[i]),
         )
+
+    def odo_mm(self, i: int) -> int:
+        return up_to(self.way_mm[i], self.anchor[i], self.lon[i], self.lat[i])
 
     def moment(self, i: int) -> Moment | None:
         """None where the speed is unknown or impossible."""
@@ -71,7 +76,7 @@ class UsedFixes:
         pct = self._fuel[i]
         if math.isnan(pct):
             return None
-        return Reading(self.time_us[i], self.lon[i], self.lat[i], self.odo_mm[i], pct)
+        return Reading(self.time_us[i], self.lon[i], self.lat[i], self.odo_mm(i), pct, self.ignition[i])
 
     def _by_first(self, values: Any) -> dict[int, Any]:
         """One value of each vehicle with used fixes, by the place of its first."""
@@ -83,15 +88,17 @@ class UsedFixes:
     def _repeat(self, values: Sequence[float]) -> Floats:
         return np.repeat(np.array(values, np.float64), self.sizes)
 
-    def _odometers(self, so_far: Sequence[int]) -> Ints:
-        """The way of each vehicle up to each fix; whole millimetres, so that pieces add up to the same."""
-        track, rows, before = self.track, self.rows, self.before
-        way: Ints = np.cumsum(ways_mm(before.lon, before.lat, track.lon[rows], track.lat[rows]))
-        if not len(way):
-            return way
-        earlier = np.concatenate([[0], way])[self._starts]
-        odometers: Ints = way + np.repeat(np.array(so_far, np.int64) - earlier, self.sizes)
-        return odometers
+    def _count_ways(self) -> None:
+        least = least_m(self.track.accuracy_m[self.rows])
+        for vehicle, start, size in zip(
+            self.vehicles, self._starts.tolist(), self.sizes.tolist(), strict=True
+        ):
+            its = slice(start, start + size)
+            mm, anchors = count(
+                self.lon[its], self.lat[its], least[its], vehicle.state.way_mm, vehicle.state.anchor
+            )
+            self.way_mm += mm
+            self.anchor += anchors
 
     def _engine_us(self, so_far: Sequence[int]) -> Ints:
         """Time between fixes that both say the engine is on, by vehicle."""
@@ -101,7 +108,7 @@ class UsedFixes:
         was_on = np.roll(on, 1)
         was_on[self._starts] = [ignition == ON for ignition in so_far]
         elapsed_us = self.track.time_us[self.rows] - self.before.time_us
-        counted = np.where(on & was_on & (elapsed_us <= _ENGINE_UNSEEN_US), elapsed_us, 0)
+        counted = np.where(on & was_on & (elapsed_us <= ENGINE_UNSEEN_US), elapsed_us, 0)
         summed: Ints = np.add.reduceat(counted, self._starts)
         return summed
 

@@ -48,6 +48,13 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "silence of the better source before the next counts: longer than a tunnel, shorter than a stop",
         ),
     ] = 300
+    takeover_parked_s: Annotated[
+        Seconds,
+        About(
+            "s",
+            "the same when it said last that the engine is off: longer than a sleeping tracker is silent, shorter than a night",
+        ),
+    ] = 21_600
     mock: Annotated[
         Literal["flag", "ignore"],
         About("", "a position made up by software: `flag` it as not to be trusted, or `ignore` it"),

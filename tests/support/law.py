@@ -130,6 +130,46 @@ _VALUES = st.fixed_dictionaries(
 )
 
 
+def _rule_sets() -> st.SearchStrategy[VehicleRules]:
+    """Any rules a fleet may set, small ones often: at their least nearly everything happens."""
+
+    def of(least: float, *others: float) -> st.SearchStrategy[float]:
+        return st.sampled_from([least, *others])
+
+    return st.builds(
+        VehicleRules,
+        max_accuracy_m=of(0.0, 60.0, 500.0, 100_000.0),
+        max_speed_kmh=of(1.0, 100.0, 250.0, 1_000.0),
+        takeover_s=st.sampled_from([1, 60, 300, 86_400]),
+        takeover_parked_s=st.sampled_from([0, 300, 1_000, 86_400]),
+        mock=st.sampled_from(["flag", "ignore"]),
+        stop_radius_m=of(20.0, 100.0, 200.0, 5_000.0),
+        stop_min_s=st.sampled_from([30, 120, 180, 7_200]),
+        parking_min_s=st.sampled_from([60, 300, 900, 86_400]),
+        min_trip_m=of(0.0, 300.0, 500.0, 100_000.0),
+        gap_s=st.sampled_from([120, 600, 1_800, 3_600, 604_800]),
+        use_ignition=st.booleans(),
+        ignition_off_s=st.sampled_from([0, 60, 86_400]),
+        idle_min_s=st.sampled_from([30, 60, 300, 86_400]),
+        tow_distance_m=of(50.0, 150.0, 300.0, 100_000.0),
+        speed_limit_kmh=of(1.0, 60.0, 90.0, 1_000.0),
+        speeding_min_s=st.sampled_from([0, 30, 300]),
+        harsh_braking_mps2=of(0.5, 3.5),
+        harsh_acceleration_mps2=of(0.5, 2.8),
+        fuel_drop_min_pct=of(1.0, 6.0),
+        refuel_min_pct=of(1.0, 6.0),
+        fuel_max_burn_pct_per_h=of(0.0, 12.0),
+        fuel_max_burn_pct_per_100km=of(0.0, 12.0),
+        fuel_ignore_drains_in_move=st.booleans(),
+        fuel_ignore_refuels_in_move=st.booleans(),
+        power_cut_v=of(0.0, 6.0, 100.0),
+    )
+
+
+# Any rules, and often those under which forty pings make the most of everything.
+RULE_SETS = st.one_of(st.just(RULES), _rule_sets())
+
+
 @st.composite
 def tracks(draw: st.DrawFn) -> list[Candidate]:
     """Unique pings of two trackers (devices 1 and 3) and a phone (device 2) on one truck, in event-time order."""
@@ -175,12 +215,12 @@ class Known:
     intervals: list[Interval]
 
 
-def brute_force(pings: Sequence[Candidate]) -> Known:
+def brute_force(pings: Sequence[Candidate], rules: VehicleRules = RULES) -> Known:
     """What there is to tell: every ping once, in event time, from nothing, one at a time."""
     state, transitions, fences = VehicleState(), [], index()
     told: list[Interval] = []
     for candidate in sorted(set_of(pings).values(), key=lambda c: c.key):
-        output = fold_one(state, [candidate], fences)
+        output = fold_one(state, [candidate], fences, rules)
         state = output.state
         transitions.extend(output.transitions)
         told.extend(output.told)
@@ -192,7 +232,8 @@ def set_of(pings: Sequence[Candidate]) -> dict[tuple[int, int], Candidate]:
 
 
 class Books:
-    def __init__(self) -> None:
+    def __init__(self, rules: VehicleRules = RULES) -> None:
+        self._rules = rules
         self._fences = index()
         self._pings: dict[tuple[int, int], Candidate] = {}
         self._state = VehicleState()
@@ -212,7 +253,7 @@ class Books:
         self._pings.update(new)
         pings, priority = track_of(list(new.values()))
         before = self._state
-        vehicle = VehicleInput(1, -1, before, RULES, 0, len(pings))
+        vehicle = VehicleInput(1, -1, before, self._rules, 0, len(pings))
         late, late_us = late_rows(pings, priority, vehicle)
         if late_us is not None:
             self._dirty.append(late_us)
@@ -256,7 +297,7 @@ class Books:
         snapshot = self._snapshots[max(self._snapshots)] if self._snapshots else None
         start = snapshot or VehicleState()
         rest = [c for c in self._pings.values() if c.key > start.key]
-        output = fold_one(start, rest, self._fences)
+        output = fold_one(start, rest, self._fences, self._rules)
         first_us = min(c.ping.time_us for c in rest)
         scope = in_scope(snapshot, range(1, len(SHAPES) + 1), first_us)
         self._apply(

@@ -6,13 +6,17 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TELLING = ("arbitration", "motion", "motion_state", "behaviour", "fuel", "alarm_watch")
+TELLING = (
+    *("arbitration", "motion", "motion_phases", "motion_state", "silence", "engine_watch", "odometer"),
+    *("behaviour", "fuel", "alarm_watch"),
+)
 # Words in those modules that are neither: values of settings, attributes of pings, names of fields.
 OTHER_WORDS = frozenset(
     {
         "flag",
         "ignore",
         "last_known_position",
+        "seen_us",
         "power_v",
         "device",
         "platform",

@@ -16,6 +16,7 @@ from geofence.settings import FenceSettings
 from ingest import reconcile, store
 from ingest.pipeline import Pipeline
 from ingest.reconcile import Reconciler
+from ingest.state import VehicleState, encode_state
 from ingest.store import ensure_states
 from ingest.times import from_us
 from ingest.worker import pipeline_settings, reconcile_settings
@@ -144,8 +145,8 @@ class TestOneBadVehicle:
             truck.send((0, OUT), (1000, OUT))
             truck.send((500, IN), (600, OUT), (700, OUT))
         connection.execute(
-            "UPDATE vehicle_snapshots SET state = decode('02ff', 'hex'), time = %s WHERE vehicle_id = %s",
-            [from_us(us(0)), bad.vehicle_id],
+            "UPDATE vehicle_snapshots SET state = %s, time = %s WHERE vehicle_id = %s",
+            [encode_state(VehicleState())[:1] + b"\xff", from_us(us(0)), bad.vehicle_id],
         )
         reconciler = Reconciler(connection, EAGER)
         with pytest.raises(msgspec.DecodeError):

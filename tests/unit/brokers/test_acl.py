@@ -89,7 +89,12 @@ def test_no_granted_publish_names_another_before_itself(case: tuple[str, str, st
         for pattern in ANOTHERS_TOPICS:
             assert topic != pattern.format(other)
         own_names = (f"v1/devices/{own}/", f"owntracks/{own}/", f"v1/gateways/{own}/", f"teltonika/{own}/")
-        assert topic.startswith(own_names) or topic == f"osmand/{own}" or f"/{own}/teltonika/{own}/" in topic
+        # `#` covers the level above it too: `v1/gateways/0` belongs to `v1/gateways/0/#`.
+        assert (
+            f"{topic}/".startswith(own_names)
+            or topic == f"osmand/{own}"
+            or f"/{own}/teltonika/{own}/" in topic
+        )
         found = route(topic)
         if found is not None and found.gateway is None:
             assert found.uid == own

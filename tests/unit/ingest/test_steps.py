@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.ping import REASONS, Ping, Rejected
-from ingest.steps import STEPS, StepContext, apply_steps
+from ingest.steps import GPS_WEEKS, STEPS, StepContext, apply_steps, needs_a_look
+from ingest.track import from_pings
 
 SECOND = 1_000_000
 NOW_US = 1_768_766_222 * SECOND
@@ -89,3 +94,79 @@ def test_details_say_the_times() -> None:
     _, rejected = apply_steps([ping(NOW_US + 3600 * SECOND), ping(0)], CONTEXT)
     assert rejected[0].detail == "2026-01-18T20:57:02Z is 3600 s ahead, the limit is 300 s"
     assert rejected[1].detail == "1970-01-01T00:00:00Z is before 2015-01-01T00:00:00Z"
+
+
+WEEKS_US = GPS_WEEKS * 7 * 86_400 * SECOND
+DAY_US = 86_400 * SECOND
+
+
+class TestRollover:
+    """A receiver with old firmware counts its weeks modulo 1024 and says that it is 2006."""
+
+    @pytest.mark.parametrize("late_us", [0, 30 * DAY_US, -300 * SECOND])
+    def test_weeks_that_were_lost_are_given_back(self, late_us: int) -> None:
+        kept, rejected = apply_steps([ping(NOW_US - late_us - WEEKS_US, seq=3)], CONTEXT)
+        assert rejected == []
+        assert kept[0].time_us == NOW_US - late_us
+        assert kept[0].attributes == {"gps_weeks_added": 1024}
+        assert kept[0].seq == 3
+
+    def test_the_attributes_it_had_stay(self) -> None:
+        kept, _ = apply_steps([ping(NOW_US - WEEKS_US, attributes={"io": 7})], CONTEXT)
+        assert kept[0].attributes == {"io": 7, "gps_weeks_added": 1024}
+
+    def test_twice_over_too(self) -> None:
+        kept, _ = apply_steps([ping(NOW_US - 2 * WEEKS_US)], CONTEXT)
+        assert (kept[0].time_us, kept[0].attributes) == (NOW_US, {"gps_weeks_added": 2048})
+
+    @pytest.mark.parametrize("late_us", [30 * DAY_US + 1, -300 * SECOND - 1, 365 * DAY_US])
+    def test_a_clock_that_is_merely_wrong_is_refused(self, late_us: int) -> None:
+        assert reason(ping(NOW_US - late_us - WEEKS_US)) == "time_too_old"
+
+    def test_a_time_that_may_be_true_is_left_alone(self) -> None:
+        context = msgspec.structs.replace(CONTEXT, earliest_us=0)
+        assert apply_steps([ping(NOW_US - WEEKS_US)], context)[0][0].time_us == NOW_US - WEEKS_US
+
+    def test_mended_it_is_still_looked_at_by_every_step(self) -> None:
+        assert reason(ping(NOW_US - WEEKS_US, lat=0.0, lon=0.0)) == "no_fix"
+
+
+class TestPast:
+    LIMITED = msgspec.structs.replace(CONTEXT, max_past_us=7 * DAY_US)
+
+    @pytest.mark.parametrize(("age_us", "refused"), [(7 * DAY_US, 0), (7 * DAY_US + 1, 1)])
+    def test_the_limit_is_the_last_that_passes(self, age_us: int, refused: int) -> None:
+        _, rejected = apply_steps([ping(NOW_US - age_us)], self.LIMITED)
+        assert [each.reason for each in rejected] == ["time_in_past"] * refused
+
+    def test_without_a_limit_ten_years_are_no_matter(self) -> None:
+        assert reason(ping(NOW_US - 3650 * DAY_US)) is None
+
+    def test_it_says_how_old(self) -> None:
+        _, rejected = apply_steps([ping(NOW_US - 40 * DAY_US)], self.LIMITED)
+        assert rejected[0].detail == "2025-12-09T19:57:02Z is 40 days ago, the limit is 7"
+
+
+@given(
+    st.lists(
+        st.builds(
+            ping,
+            st.sampled_from(
+                [0, EARLIEST_US - 1, EARLIEST_US, NOW_US - 8 * DAY_US, NOW_US, NOW_US + 301 * SECOND]
+            )
+            | st.integers(0, 253_402_300_799_999_999),
+            st.sampled_from([0.0, -0.0, 14.7]),
+            st.sampled_from([0.0, -0.0, -17.4]),
+            attributes=st.sampled_from([None, {"fix": 0}, {"valid": False}, {"valid": True}, {"io": 1}]),
+        ),
+        min_size=1,
+    ),
+    st.sampled_from([0, 7 * DAY_US]),
+)
+def test_rows_that_need_no_look_pass_every_step_unchanged(pings: list[Ping], max_past_us: int) -> None:
+    context = msgspec.structs.replace(CONTEXT, max_past_us=max_past_us)
+    columns = from_pings(pings, np.zeros(len(pings), np.int64), np.full(len(pings), NOW_US))
+    looked_at = set(needs_a_look(columns, EARLIEST_US, CONTEXT.max_future_us, max_past_us).tolist())
+    for row, each in enumerate(pings):
+        if row not in looked_at:
+            assert apply_steps([each], context) == ([each], [])
