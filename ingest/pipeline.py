@@ -1,24 +1,26 @@
 """One batch of messages, one transaction: store, fold, tell; acks and news follow its commit."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 import psycopg
 
 from geofence.index import FenceIndex
-from ingest import interval_store, store, visit_store
-from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
+from ingest import interval_store, ledger_store, letter_store, store, visit_store
+from ingest.account_store import Seqs, Totals, merge_seqs
 from ingest.arbitration import VehicleInput, fix_of
 from ingest.fleet import NO_CARRIER, NO_VEHICLE, FenceCache, Fleet, load_fleet, versions
 from ingest.fold import VehicleOutput, all_on_time, fold, late_rows
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
 from ingest.interval_store import ToldInterval
+from ingest.ledger import Arrived, Fates, all_but, arrived, in_all, lateness_ms
+from ingest.letter import Letter
 from ingest.ping import Ping
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position, Track
-from ingest.track import TRUE, Pings, groups, known, numbers_by_device, together
+from ingest.track import TRUE, Ints, Pings, groups, known, numbers_by_device, together
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
@@ -29,6 +31,12 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
+    # Off for messages of another time: their numbers may be those of a count that the device has begun anew.
+    merges_seqs: bool = True
+
+
+# Ends a batch's transaction: what is to become of what was refused. May be called again if the batch is.
+Close = Callable[[Totals, Sequence[Letter]], None]
 
 
 class LivePing(msgspec.Struct, frozen=True):
@@ -55,6 +63,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]
+    lateness_ms: Ints  # of each stored ping
 
 
 class _Cached(msgspec.Struct):
@@ -80,13 +89,16 @@ class Pipeline:
         self._cache: dict[int, _Cached] = {}
         self._expect_duplicates = False
 
-    def process(self, messages: Sequence[Message]) -> BatchResult:
-        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing."""
+    def process(self, messages: Sequence[Message], close: Close | None = None) -> BatchResult:
+        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing.
+
+        What is refused is kept as dead letters, unless `close` does something else with it.
+        """
         while True:
             folded: dict[int, _Cached] = {}
             try:
                 with self._connection.transaction():
-                    result = self._transact(messages, folded)
+                    result = self._transact(messages, folded, close or self._keep)
             except _StaleFleetError:
                 self._fleet = None
                 continue
@@ -98,32 +110,30 @@ class Pipeline:
             self._cache.update(folded)
             return result
 
-    def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
-        connection, worker = self._connection, self._settings.worker
+    def _keep(self, totals: Totals, letters: Sequence[Letter]) -> None:
+        letter_store.save(self._connection, self._settings.worker, letters)
+
+    def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached], close: Close) -> BatchResult:
+        connection = self._connection
         fleet = self._current_fleet()
         intake = self._take_in(messages, fleet)
         pings, new, replaced = intake.pings, intake.pings, intake.pings.take(_NO_ROWS)
+        duplicate = intake.repeated
         if len(pings):
             stored = store.copy_pings(connection, pings, expect_duplicates=self._expect_duplicates)
             self._expect_duplicates = len(stored.new) < len(pings)
             if self._expect_duplicates:
                 new, replaced = pings.take(stored.new), pings.take(stored.replaced)
+                duplicate = in_all([duplicate, all_but(pings, stored.new)])
         news = self._fold_new(fleet, new, replaced, folded)
-        save_refused(connection, worker, intake.refused)
-        totals = Totals(
-            messages=len(messages),
-            received=intake.received,
-            stored=len(new),
-            duplicate=len(intake.repeated) + len(pings) - len(new),
-            rejected=len(intake.refused),
-            late=news.late,
-        )
-        add_totals(connection, worker, totals)
+        fates = Fates(intake.came, new, duplicate, news.late, intake.letters)
+        totals = ledger_store.book(connection, self._settings.worker, len(messages), fates)
+        close(totals, intake.letters)
         reasons: dict[str, int] = {}
-        for refused in intake.refused:
-            reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
-        acks = self._acks(fleet, intake, new)
-        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals)
+        for refusal in (each for letter in intake.letters for each in letter.refusals):
+            reasons[refusal.reason] = reasons.get(refusal.reason, 0) + 1
+        acks = self._acks(fleet, intake, new) if self._settings.merges_seqs else []
+        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals, lateness_ms(new))
 
     def _take_in(self, messages: Sequence[Message], fleet: Fleet) -> Intake:
         try:
@@ -152,7 +162,7 @@ class Pipeline:
                 # Only after a write is the answer good for the rest of the batch, see ingest.settling.
                 raise _StaleFleetError
             store.mark_dirty(self._connection, dirty)
-            return _News(0, [], [], [])
+            return _News(arrived(new.take(_NO_ROWS)), [], [], [])
         starts, _ = groups(track.vehicle)
         locked = store.lock_vehicles(self._connection, track.vehicle[starts].tolist())
         fences = self._current_fences(fleet)
@@ -239,9 +249,9 @@ class Pipeline:
 
 
 class _News(msgspec.Struct, frozen=True):
-    """What a batch's new pings came to; `late` counts pings."""
+    """What a batch's new pings came to."""
 
-    late: int
+    late: Arrived
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]
@@ -287,9 +297,10 @@ def _earliest(track: Track) -> dict[int, int]:
 
 def _on_time(
     fleet: Fleet, track: Track, states: dict[int, VehicleState], dirty: dict[int, int | None]
-) -> tuple[list[VehicleInput], int]:
-    """Each vehicle's rows after its state, and how many came late; from when those change something goes to `dirty`."""
-    inputs, late = [], 0
+) -> tuple[list[VehicleInput], Arrived]:
+    """Each vehicle's rows after its state, and those that came late; from when these change something goes to `dirty`."""
+    inputs: list[VehicleInput] = []
+    late: list[Ints] = [_NO_ROWS]
     starts, stops = groups(track.vehicle)
     columns = (track.vehicle[starts], starts, stops, track.pings.time_us[starts])
     for vehicle_id, start, stop, first_us in zip(*(column.tolist() for column in columns), strict=True):
@@ -306,13 +317,14 @@ def _on_time(
         )
         if not all_on_time(state, first_us):
             count, changed_us = late_rows(track.pings, track.priority, vehicle)
-            late += count
+            late.append(np.arange(start, start + count))
             vehicle = msgspec.structs.replace(vehicle, start=start + count)
             if changed_us is not None:
                 earliest_us = dirty.get(vehicle_id, changed_us)
                 dirty[vehicle_id] = None if earliest_us is None else min(changed_us, earliest_us)
         inputs.append(vehicle)
-    return inputs, late
+    rows = np.concatenate(late)
+    return inputs, Arrived(track.pings.device[rows], track.pings.received_us[rows])
 
 
 def _position(pings: Pings, output: VehicleOutput) -> Position | None:

@@ -19,9 +19,13 @@ for module in pkgutil.walk_packages(platform_api.__path__, "platform_api."):
 # Read with SQL text or by other packages alone.
 NOT_MAPPED = {
     "alembic_version",
+    "dead_letters",
     "device_acks",
+    "device_days",
     "fleet_version",
+    "gap_days",
     "geofence_version",
+    "ingest_ledger",
     "ingest_totals",
     "interval_changes",
     "intervals",
