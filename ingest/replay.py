@@ -49,9 +49,17 @@ class Tally:
 
     def add(self, played: Replayed, letters: int = 1) -> None:
         self.fates[played.fate] += letters
-        both = zip(msgspec.structs.astuple(self.totals), msgspec.structs.astuple(played.totals), strict=True)
+        self._count(played.totals, played.reasons)
+
+    def add_all(self, other: "Tally") -> None:
+        for fate, letters in other.fates.items():
+            self.fates[fate] += letters
+        self._count(other.totals, other.reasons)
+
+    def _count(self, totals: Totals, reasons: dict[str, int]) -> None:
+        both = zip(msgspec.structs.astuple(self.totals), msgspec.structs.astuple(totals), strict=True)
         self.totals = Totals(*(mine + others for mine, others in both))
-        for reason, count in played.reasons.items():
+        for reason, count in reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
 
