@@ -39,7 +39,7 @@ class ColumnHistogram(Collector):
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         so_far = np.cumsum(self._counts).tolist()
-        bounds = [*(f"{bound:g}" for bound in self._bounds_s), "+Inf"]
+        bounds = [*(str(float(bound)) for bound in self._bounds_s), "+Inf"]
         family = HistogramMetricFamily(self._name, self._text)
         family.add_metric([], list(zip(bounds, so_far, strict=True)), self._sum_ms / 1000)
         return [family]
