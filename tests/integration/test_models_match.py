@@ -19,9 +19,7 @@ for module in pkgutil.walk_packages(platform_api.__path__, "platform_api."):
 # Read with SQL text or by other packages alone.
 NOT_MAPPED = {
     "alembic_version",
-    "dead_letters",
     "device_acks",
-    "device_days",
     "fleet_version",
     "gap_days",
     "geofence_version",
@@ -31,7 +29,6 @@ NOT_MAPPED = {
     "intervals",
     "mqtt_credentials",
     "pings",
-    "rejected_pings",
     "vehicle_snapshots",
     "vehicle_states",
     "visits",
