@@ -38,7 +38,13 @@ def everything(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
 
 
 def assert_every_device_adds_up(connection: psycopg.Connection) -> None:
-    """The equation for each device and day, the rows that are there, and the totals of the workers."""
+    """The equation for each device and day, the rows that are there, and the totals of the workers; of one moment."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        _adds_up(connection)
+
+
+def _adds_up(connection: psycopg.Connection) -> None:
     for row in everything(connection):
         device_id, day, received, stored, duplicate, late, rejected, rejected_by, _, lateness = row
         assert received == stored + duplicate + rejected, f"device {device_id} on {day}"
