@@ -1,6 +1,7 @@
 """`mess deadletters`: messages of which something was refused; what they say, and playing them again after a repair."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import datetime
 from typing import Annotated
 
@@ -215,8 +216,10 @@ def replay(
     if letter_ids and chosen != LetterFilter():
         raise typer.BadParameter("give letters or options that choose them, not both", param_hint="ID")
     settings = get_settings()
-    with _connect(settings) as connection:
-        replayer = Replayer(connection, pipeline_settings(settings))
+    with (
+        _connect(settings) as connection,
+        closing(Replayer(connection, pipeline_settings(settings))) as replayer,
+    ):
         pages = [letter_ids] if letter_ids else letter_pages(connection, chosen, limit)
         total = len(letter_ids) if letter_ids else count_letters(connection, chosen)
         total = total if limit is None else min(total, limit)

@@ -107,16 +107,22 @@ class Bookkeeper:
         asked = asked_letters(connection, _ASKED_AT_ONCE)
         if not asked:
             # Its view of fleet and fences is large, and asking is rare.
-            self._replayer = None
+            self._forget_replayer()
             return 0
         with alone(connection, LETTERS) as mine:
             if not mine:
                 return 0
             if self._replayer is None or self._replayer[0] is not connection:
+                self._forget_replayer()
                 self._replayer = (connection, Replayer(connection, self._pipeline))
             for letter_id in asked:
                 self._play(connection, self._replayer[1], letter_id)
         return len(asked)
+
+    def _forget_replayer(self) -> None:
+        if self._replayer is not None:
+            self._replayer[1].close()
+            self._replayer = None
 
     def _play(self, connection: psycopg.Connection, replayer: Replayer, letter_id: int) -> None:
         try:

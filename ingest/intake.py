@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.codecs.codec import Limits, Plain
 from ingest.codecs.registry import Route, decode, decode_by, route
 from ingest.fleet import Device, Fleet
-from ingest.ledger import NO_DEVICE, Arrived, arrived, in_all
+from ingest.ledger import NO_DEVICE, NONE_ARRIVED, Arrived, arrived, in_all
 from ingest.letter import Letter, Refusal
 from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
 from ingest.steps import StepContext, apply_steps, needs_a_look
@@ -20,7 +20,6 @@ from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numb
 # Larger sequence numbers are kept on the ping but take no part in acks.
 MAX_ACKED_SEQ = 2**62
 _GATEWAY = "gateway"
-_NO_ROWS = np.empty(0, np.int64)
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -69,17 +68,29 @@ class Intake(msgspec.Struct, frozen=True):
     letters: list[Letter]  # what was refused
     handled_seqs: dict[int, set[int]]  # device id -> numbers that need no resending
     told: list[Told]
+    deferred: frozenset[int] = frozenset()  # numbers of messages that are backlog and were left for later
 
 
-def take_in(messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> Intake:
-    """Decode and check every message; nothing here raises for what a device sent."""
+def take_in(
+    messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, defer_after_us: int = 0
+) -> Intake:
+    """Decode and check every message; nothing here raises for what a device sent.
+
+    With `defer_after_us` messages of which even the newest ping is older than that at its arrival are left for
+    later, untouched; 0 = none are.
+    """
     desk = _Desk(messages, fleet, limits)
     for number, message in enumerate(messages):
         desk.take(number, message)
-    read, origin = desk.columns()
-    kept, repeated = _without_repeats(desk.checked(read, origin))
-    came = in_all([arrived(read), desk.unread()])
-    return Intake(came, kept, repeated, list(desk.letters.values()), desk.handled_seqs, desk.told)
+    pings, origin = desk.columns()
+    deferred = desk.backlog(pings, origin, defer_after_us)
+    if deferred:
+        rows = np.flatnonzero(~np.isin(origin, list(deferred)))
+        pings, origin = pings.take(rows), origin[rows]
+    came = in_all([arrived(pings), desk.unread()])
+    kept, repeated = _without_repeats(desk.checked(pings, origin))
+    letters = list(desk.letters.values())
+    return Intake(came, kept, repeated, letters, desk.handled_seqs, desk.told, deferred)
 
 
 class _Desk:
@@ -96,6 +107,7 @@ class _Desk:
         self.letters: dict[int, Letter] = {}
         self.handled_seqs: dict[int, set[int]] = {}
         self.told: list[Told] = []
+        self._settled: set[int] = set()  # messages of which something was written down already
 
     def take(self, number: int, message: Message) -> None:
         found = route(message.topic)
@@ -121,6 +133,8 @@ class _Desk:
         self._devices.append(device)
         self._uids.append(uid)
         self._unread += [number] * (len(decoded.rejected) + (0 if device else len(decoded.pings)))
+        if decoded.rejected or device is None:
+            self._settled.add(number)
         for rejection in decoded.rejected:
             self.refuse(number, rejection)
         if device is None:
@@ -133,6 +147,7 @@ class _Desk:
         self._pings += decoded.pings
         self._origins += [number] * len(decoded.pings)
         if decoded.presence is not None or decoded.results or decoded.report is not None:
+            self._settled.add(number)
             results = [_of_command(result, found) for result in decoded.results]
             self.told.append(Told(device, message.received_us, decoded.presence, results, decoded.report))
 
@@ -169,6 +184,17 @@ class _Desk:
         ids = [NO_DEVICE if device is None else device.id for device in (devices[n] for n in self._unread)]
         received_us = [messages[number].received_us for number in self._unread]
         return Arrived(np.array(ids, np.int64), np.array(received_us, np.int64))
+
+    def backlog(self, pings: Pings, origin: Ints, defer_after_us: int) -> frozenset[int]:
+        """Numbers of messages that hold nothing but old pings."""
+        old = pings.received_us - pings.time_us > defer_after_us
+        if not defer_after_us or not old.any():
+            return frozenset()
+        holds_old = np.zeros(len(self._messages), bool)
+        holds_new = np.zeros(len(self._messages), bool)
+        holds_old[origin[old]] = True
+        holds_new[origin[~old]] = True
+        return frozenset(np.flatnonzero(holds_old & ~holds_new).tolist()) - self._settled
 
     def checked(self, pings: Pings, origin: Ints) -> Pings:
         """The pings that pass the steps; the others are refused."""
@@ -220,10 +246,10 @@ def _without_repeats(pings: Pings) -> tuple[Pings, Arrived]:
     The smaller one stays, as `store` decides in SQL: by latitude, longitude, accuracy, unknown last.
     """
     if len(pings) < 2:
-        return pings, arrived(pings.take(_NO_ROWS))
+        return pings, NONE_ARRIVED
     order = np.lexsort((pings.time_us, pings.device))
     if not _same_as_before(pings, order).any():
-        return pings, arrived(pings.take(_NO_ROWS))
+        return pings, NONE_ARRIVED
     accuracy_m = np.nan_to_num(pings.accuracy_m, nan=np.inf)
     order = np.lexsort((accuracy_m, pings.lon, pings.lat, pings.time_us, pings.device))
     repeat = np.concatenate([[False], _same_as_before(pings, order)])

@@ -4,6 +4,7 @@ A batch has pings of hundreds of devices. To add to hundreds of counters would b
 batch; one row that is only ever added is none. `ingest.compactor` adds it to the counters later, for many batches at once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,9 @@ class Arrived:
         return Arrived(self.device[rows], self.received_us[rows])
 
 
+NONE_ARRIVED = Arrived(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
 def arrived(pings: Pings) -> Arrived:
     return Arrived(pings.device, pings.received_us)
 
@@ -57,12 +61,11 @@ def all_but(pings: Pings, rows: Ints) -> Arrived:
 def in_all(parts: Sequence[Arrived]) -> Arrived:
     """All of them together."""
     filled = [part for part in parts if len(part)]
-    if len(filled) == 1:
-        return filled[0]
-    none = np.empty(0, np.int64)
+    if len(filled) < 2:
+        return filled[0] if filled else NONE_ARRIVED
     return Arrived(
-        np.concatenate([none, *(part.device for part in filled)]),
-        np.concatenate([none, *(part.received_us for part in filled)]),
+        np.concatenate([part.device for part in filled]),
+        np.concatenate([part.received_us for part in filled]),
     )
 
 
@@ -79,6 +82,11 @@ class Fates:
     @property
     def rejected(self) -> int:
         return sum(len(letter.refusals) for letter in self.letters)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many pings were refused for each reason."""
+        return dict(Counter(each.reason for letter in self.letters for each in letter.refusals))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,6 +76,10 @@ class Replayer:
         self._pipeline = Pipeline(connection, self._settings)
         self._fleet: Fleet | None = None
 
+    def close(self) -> None:
+        """End its thread. The connection is the caller's."""
+        self._pipeline.close()
+
     def play(self, letter_id: int) -> Replayed:
         """Play one letter again. Raises psycopg errors, having changed nothing."""
         letter = load_letter(self._connection, letter_id)
@@ -84,14 +88,14 @@ class Replayer:
         if not letter.whole:
             return Replayed(Fate.CUT)
 
-        def close(totals: Totals, refused: Sequence[Letter]) -> None:
+        def keep(totals: Totals, refused: Sequence[Letter]) -> None:
             self._mark(letter, totals, refused)
 
         try:
             try:
-                result = self._pipeline.process([letter.message], close)
+                result = self._pipeline.process([letter.message], keep=keep)
             except (psycopg.DataError, psycopg.IntegrityError) as error:
-                result = set_aside(self._connection, self._settings, letter.message, error, close)
+                result = set_aside(self._connection, self._settings, letter.message, error, keep)
         except _MarkedElsewhereError:
             return Replayed(Fate.DONE)
         fate = Fate.REFUSED if result.totals.rejected else Fate.PASSED

@@ -6,9 +6,9 @@ import psycopg
 from ingest import ledger_store, letter_store
 from ingest.codecs.registry import route
 from ingest.intake import Message
-from ingest.ledger import NO_DEVICE, Arrived, Fates
+from ingest.ledger import NO_DEVICE, NONE_ARRIVED, Arrived, Fates
 from ingest.letter import Refusal
-from ingest.pipeline import BatchResult, Close, PipelineSettings
+from ingest.pipeline import BatchResult, Keep, PipelineSettings
 from ingest.track import from_pings
 
 _REASON = "unstorable"
@@ -21,22 +21,21 @@ def set_aside(
     settings: PipelineSettings,
     message: Message,
     error: Exception,
-    close: Close | None = None,
+    keep: Keep | None = None,
 ) -> BatchResult:
-    """In a transaction of its own; `close` as for `Pipeline.process`."""
+    """In a transaction of its own; `keep` as for `Pipeline.process`."""
     detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     with connection.transaction():
         uid, device_id = _device(connection, message.topic)
         letters = [settings.intake.letter(message, device_id, uid, [Refusal(_REASON, detail)])]
         came = Arrived(np.array([device_id]), np.array([message.received_us]))
-        none = Arrived(_NONE, _NONE)
         totals = ledger_store.book(
-            connection, settings.worker, 1, Fates(came, _NO_PINGS, none, none, letters)
+            connection, settings.worker, 1, Fates(came, _NO_PINGS, NONE_ARRIVED, NONE_ARRIVED, letters)
         )
-        if close is None:
+        if keep is None:
             letter_store.save(connection, settings.worker, letters)
         else:
-            close(totals, letters)
+            keep(totals, letters)
     return BatchResult(totals, {_REASON: 1}, [], [], [], [], _NONE)
 
 

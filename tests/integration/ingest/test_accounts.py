@@ -154,7 +154,7 @@ class TestTheRowOfABatch:
             raise psycopg.OperationalError("gone")
 
         with pytest.raises(psycopg.OperationalError):
-            make_pipeline(connection, RULES).process([sender.message(1)], broken)
+            make_pipeline(connection, RULES).process([sender.message(1)], keep=broken)
         assert (everything(connection), waiting_rows(connection)) == (before, rows)
 
     def test_books_that_do_not_balance_are_not_committed(
