@@ -3,9 +3,11 @@
 import itertools
 import json
 import random
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -333,3 +335,16 @@ def test_a_message_set_aside_is_booked_as_well(connection: psycopg.Connection, s
     assert (result.totals.received, result.totals.rejected, result.reasons) == (1, 1, {"unstorable": 1})
     assert account(connection, sender.id) == Account(1, 0, 0, 0, 1, {"unstorable": 1})
     assert count(connection, "SELECT count(*) FROM dead_letters WHERE device_id = %s", sender.id) == 1
+
+
+def test_the_queries_of_the_documents_run(connection: psycopg.Connection, sender: Sender) -> None:
+    make_pipeline(connection, RULES).process(
+        [sender.message(1, 2), Message(f"v1/devices/{sender.uid}/pings", b"{", to_us(NOON))]
+    )
+    page = (Path(__file__).resolve().parents[3] / "docs" / "accounting.md").read_text(encoding="utf-8")
+    queries = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    answers = [connection.execute(query).fetchall() for query in queries]
+    assert len(answers) == 5
+    assert answers[0] == [], "an account does not add up"
+    assert "malformed" in {row[0] for row in answers[3]}
+    assert answers[4][0][0] == answers[4][0][1]
