@@ -121,6 +121,16 @@ class TestTheRowOfABatch:
         pipeline.process([riding.message(300, 200, 30)])
         assert account(connection, riding.id)[1:4] == (4, 0, 2)
 
+    def test_backlog_that_is_left_for_later_is_not_counted_yet(
+        self, connection: psycopg.Connection, sender: Sender
+    ) -> None:
+        pipeline, old = make_pipeline(connection, RULES), sender.message(7200, 7300)
+        result = pipeline.process([sender.message(1), old], defer_after_us=3600 * US)
+        assert result.deferred == {1}
+        assert account(connection, sender.id)[:2] == (1, 1)
+        pipeline.process([old])
+        assert account(connection, sender.id)[:2] == (3, 3)
+
     def test_lateness(self, connection: psycopg.Connection, sender: Sender) -> None:
         make_pipeline(connection, RULES).process([sender.message(-2, 0.05, 1, 2, 3600)])
         query = "SELECT lateness_ms, lateness FROM device_accounts WHERE device_id = %s"
@@ -180,15 +190,19 @@ class Counts(dict[str, int]):
 
 class TestFolding:
     def test_folding_changes_nothing_that_is_told(self, connection: psycopg.Connection) -> None:
-        pipeline, senders = make_pipeline(connection, RULES), [Sender(connection) for _ in range(5)]
-        for n in range(8):
-            pipeline.process(
-                [each.message(n * 7, n * 7, n, at=NOON + timedelta(hours=n * 5)) for each in senders]
-            )
-        before = everything(connection)
-        assert waiting_rows(connection) > 0
-        assert fold_all(connection) > 0
-        assert (everything(connection), waiting_rows(connection)) == (before, 0)
+        pipeline = make_pipeline(connection, RULES)
+        senders = [Sender(connection, riding=n < 3) for n in range(5)]
+        for stage in range(4):
+            for n in range(4):
+                at = NOON + timedelta(hours=n * 7)
+                bad = [Message(f"v1/devices/{each.uid}/pings", b"{" * n, to_us(at)) for each in senders]
+                made_ago = (n * 7 + 1000 * stage, n * 7, 3 * stage + n)
+                pipeline.process([*(each.message(*made_ago, at=at) for each in senders), *bad])
+            before = everything(connection)
+            assert waiting_rows(connection) > 0
+            assert fold_all(connection) > 0
+            assert (everything(connection), waiting_rows(connection)) == (before, 0)
+        assert min(account(connection, each.id).late for each in senders[:3]) > 3
         assert_every_device_adds_up(connection)
 
     def test_it_is_done_in_pieces(

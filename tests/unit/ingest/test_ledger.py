@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.ledger import (
@@ -127,6 +127,7 @@ CASES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_the_rows_say_what_happened_and_nothing_else(cases: list[Case]) -> None:
     rows = ledger_rows(fates_of(cases))
@@ -134,6 +135,7 @@ def test_the_rows_say_what_happened_and_nothing_else(cases: list[Case]) -> None:
     assert [row.day for row in rows] == sorted({case.received_us // DAY_US for case in cases})
 
 
+@settings(deadline=None)
 @given(CASES, st.lists(st.integers(0, 40), max_size=5))
 def test_no_batching_changes_what_they_add_up_to(cases: list[Case], cuts: list[int]) -> None:
     bounds = [0, *sorted(min(cut, len(cases)) for cut in cuts), len(cases)]
@@ -142,6 +144,7 @@ def test_no_batching_changes_what_they_add_up_to(cases: list[Case], cuts: list[i
     assert +add_up(rows) == +add_up(ledger_rows(fates_of(cases)))
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_an_entry_is_written_once_and_never_for_nothing(cases: list[Case]) -> None:
     for row in ledger_rows(fates_of(cases)):
