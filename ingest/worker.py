@@ -29,7 +29,7 @@ from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.set_aside import set_aside
 from ingest.times import to_us
-from telemetry.rules import VehicleRules
+from telemetry.rules import platform_rules
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -55,24 +55,15 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
             keep_whole_bytes=settings.dead_letter_keep_bytes,
             keep_first_bytes=settings.rejected_payload_keep_bytes,
         ),
-        rules=default_rules(settings),
+        rules=platform_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
     )
 
 
-def default_rules(settings: Settings) -> VehicleRules:
-    """What vehicles are judged by, where neither their fleet nor their devices say otherwise."""
-    return VehicleRules(
-        max_speed_kmh=settings.max_speed_kmh,
-        max_accuracy_m=settings.max_accuracy_m,
-        takeover_s=settings.phone_takeover_s,
-    )
-
-
 def reconcile_settings(settings: Settings) -> ReconcileSettings:
     return ReconcileSettings(
-        rules=default_rules(settings),
+        rules=platform_rules(settings),
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
         lateness=timedelta(days=settings.lateness_days),
     )

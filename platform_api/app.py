@@ -16,6 +16,7 @@ from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
+from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
 
@@ -55,6 +56,7 @@ def create_app() -> FastAPI:
     app.include_router(fleet.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
+    app.include_router(telemetry.router)
     app.include_router(tracking.router)
     app.include_router(accounting.router)
     app.include_router(sockets.router)

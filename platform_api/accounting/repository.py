@@ -6,12 +6,14 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Date,
     Row,
     Select,
     SQLColumnExpression,
+    TableValuedAlias,
     column,
     exists,
     false,
@@ -53,65 +55,45 @@ def _of_visible_device(actor: Actor, device_id: SQLColumnExpression[int]) -> Col
     return device_id.in_(select(Device.id).where(Device.carrier_id == actor.carrier_id))
 
 
-def accounts(
-    session: Session,
-    actor: Actor,
-    *,
-    device_id: int | None,
-    first: date | None,
-    last: date | None,
-    after: AccountKey | None,
-    limit: int,
-) -> Sequence[Row[Any]]:
-    """Accounts with `device_uid`, the newest day first; days inclusive.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which accounts; None = any. Days are inclusive, `after` is the last row of the page before."""
+
+    device_id: int | None
+    first: date | None
+    last: date | None
+    after: AccountKey | None
+
+    def of(
+        self, actor: Actor, day: SQLColumnExpression[date], device: SQLColumnExpression[int]
+    ) -> list[ColumnElement[bool]]:
+        """The same question to any table of accounts."""
+        found = [_of_visible_device(actor, device)]
+        found += [device == self.device_id] if self.device_id is not None else []
+        found += [day >= self.first] if self.first is not None else []
+        found += [day <= self.last] if self.last is not None else []
+        if self.after is not None:
+            found.append(tuple_(day, device) < tuple_(self.after.day, self.after.device_id))
+        return found
+
+
+def accounts(session: Session, actor: Actor, asked: Asked, limit: int) -> Sequence[Row[Any]]:
+    """Accounts with `device_uid`, the newest day first.
 
     What is folded and what still waits in the ledger, added up for the rows of the page alone: the view
     `device_accounts` says the same, and would add up all days of all devices before it knew which are the first.
     """
-
-    def asked(day: SQLColumnExpression[date], device: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
-        found = [_of_visible_device(actor, device)]
-        found += [device == device_id] if device_id is not None else []
-        found += [day >= first] if first is not None else []
-        found += [day <= last] if last is not None else []
-        found += [tuple_(day, device) < tuple_(after.day, after.device_id)] if after is not None else []
-        return found
-
-    ledger = func.ledger_days(None).table_valued(
-        column("device_id", BigInteger),
-        column("day", Date),
-        *(column(name, BigInteger) for name in _COUNTS),
-        column("rejected_by", JSONB),
-        column("lateness", ARRAY(BigInteger)),
-    )
-    waiting = select(ledger).where(*asked(ledger.c.day, ledger.c.device_id)).cte("waiting")
+    ledger = _ledger_days()
+    waiting = select(ledger).where(*asked.of(actor, ledger.c.day, ledger.c.device_id)).cte("waiting")
     folded = (
         select(DeviceDay.day, DeviceDay.device_id)
-        .where(*asked(DeviceDay.day, DeviceDay.device_id))
+        .where(*asked.of(actor, DeviceDay.day, DeviceDay.device_id))
         .order_by(DeviceDay.day.desc(), DeviceDay.device_id.desc())
         .limit(limit)
     )
     keys = folded.union(select(waiting.c.day, waiting.c.device_id)).cte("keys")
     return session.execute(
-        select(
-            keys.c.day,
-            keys.c.device_id,
-            Device.uid.label("device_uid"),
-            *(
-                (func.coalesce(getattr(DeviceDay, name), 0) + func.coalesce(waiting.c[name], 0)).label(name)
-                for name in _COUNTS
-            ),
-            func.add_reasons(
-                func.coalesce(DeviceDay.rejected_by, func.jsonb_build_object()),
-                func.coalesce(waiting.c.rejected_by, func.jsonb_build_object()),
-                type_=JSONB,
-            ).label("rejected_by"),
-            func.add_counts(DeviceDay.lateness, waiting.c.lateness, type_=ARRAY(BigInteger)).label(
-                "lateness"
-            ),
-            func.coalesce(DeviceDay.gaps, 0).label("gaps"),
-            DeviceDay.gaps_counted_at,
-        )
+        select(keys.c.day, keys.c.device_id, Device.uid.label("device_uid"), *_added_up(waiting))
         .select_from(keys)
         .outerjoin(DeviceDay, (DeviceDay.day == keys.c.day) & (DeviceDay.device_id == keys.c.device_id))
         .outerjoin(waiting, (waiting.c.day == keys.c.day) & (waiting.c.device_id == keys.c.device_id))
@@ -119,6 +101,37 @@ def accounts(
         .order_by(keys.c.day.desc(), keys.c.device_id.desc())
         .limit(limit)
     ).all()
+
+
+def _ledger_days() -> TableValuedAlias:
+    """What all rows of the ledger come to."""
+    return func.ledger_days(None).table_valued(
+        column("device_id", BigInteger),
+        column("day", Date),
+        *(column(name, BigInteger) for name in _COUNTS),
+        column("rejected_by", JSONB),
+        column("lateness", ARRAY(BigInteger)),
+    )
+
+
+def _added_up(waiting: CTE) -> list[ColumnElement[Any]]:
+    """The columns of an account, of which either part may be missing."""
+    none = func.jsonb_build_object()
+    counts = [
+        (func.coalesce(getattr(DeviceDay, name), 0) + func.coalesce(waiting.c[name], 0)).label(name)
+        for name in _COUNTS
+    ]
+    reasons = func.add_reasons(
+        func.coalesce(DeviceDay.rejected_by, none), func.coalesce(waiting.c.rejected_by, none), type_=JSONB
+    )
+    lateness = func.add_counts(DeviceDay.lateness, waiting.c.lateness, type_=ARRAY(BigInteger))
+    return [
+        *counts,
+        reasons.label("rejected_by"),
+        lateness.label("lateness"),
+        func.coalesce(DeviceDay.gaps, 0).label("gaps"),
+        DeviceDay.gaps_counted_at.label("gaps_counted_at"),
+    ]
 
 
 def _visible_letters(actor: Actor) -> Select[DeadLetter]:

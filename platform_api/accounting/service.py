@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from platform_api.accounting import repository, rules
 from platform_api.accounting.models import DeadLetter
-from platform_api.accounting.repository import AccountKey, Refused
+from platform_api.accounting.repository import AccountKey, Asked, Refused
 from platform_api.actor import Actor
 from platform_api.errors import BadRequest, NotFound
 from platform_api.fleet import service as fleet
@@ -46,15 +46,13 @@ def list_accounts(
 ) -> AccountPage:
     """Raises NotFound `device_not_found`, BadRequest `invalid_range`, `invalid_cursor`."""
     rules.check_days(first, last)
-    rows = repository.accounts(
-        session,
-        actor,
+    asked = Asked(
         device_id=None if device_uid is None else _device_id(session, actor, device_uid),
         first=first,
         last=last,
         after=None if query.cursor is None else _key(query.cursor),
-        limit=query.limit + 1,
     )
+    rows = repository.accounts(session, actor, asked, query.limit + 1)
     if len(rows) <= query.limit:
         return AccountPage(rows, None)
     last_row = rows[query.limit - 1]

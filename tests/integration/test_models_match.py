@@ -26,7 +26,6 @@ NOT_MAPPED = {
     "ingest_ledger",
     "ingest_totals",
     "interval_changes",
-    "intervals",
     "mqtt_credentials",
     "pings",
     "vehicle_snapshots",
