@@ -120,7 +120,7 @@ class Rig:
     def empty(self) -> None:
         self.connection.execute(
             "TRUNCATE pings, vehicle_snapshots, dirty_vehicles, visits, crossings, intervals, interval_changes,"
-            " ingest_totals, rejected_pings CASCADE"
+            " ingest_totals, rejected_pings, dead_letters, ingest_ledger, device_days, gap_days CASCADE"
         )
         self.connection.execute(
             "UPDATE vehicle_states SET version = 0, state_version = 0, state = NULL, state_time = NULL"

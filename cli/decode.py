@@ -107,7 +107,7 @@ def decode(
         return
     payload = source.read()
     verdict = judge.judge_hex(payload) if hex_input else judge.judge(payload)
-    for text in (*_explain(verdict.rejected), *_tell(verdict)):
+    for text in told(verdict):
         typer.echo(text, err=True)
     if verdict.rejected and not verdict.kept:
         raise typer.Exit(1)
@@ -154,6 +154,12 @@ def _answer(verdict: Verdict) -> dict[str, Any]:
 def _presence(presence: Presence) -> dict[str, Any]:
     composed = {} if presence.composed_us is None else {"composed": rfc3339(presence.composed_us)}
     return {"online": presence.online, **composed}
+
+
+def told(verdict: Verdict) -> Iterator[str]:
+    """Why pings are refused, and all else that the message says, a line each."""
+    yield from _explain(verdict.rejected)
+    yield from _tell(verdict)
 
 
 def _explain(rejected: list[Rejected]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from cli.plain_errors import explain
 
 
 class Target(NamedTuple):
-    """Where a command's function lives (`module:function`) and its line in the list of commands."""
+    """Where a command lives (`module:name` of a function, or of a Typer with commands below it) and its line in the list."""
 
     path: str
     summary: str
@@ -28,6 +28,7 @@ COMMANDS = {
     "simulate": Target("cli.simulate:simulate", "Drive virtual trucks over MQTT."),
     "replay": Target("cli.simulate:replay", "Publish a recorded track over MQTT."),
     "decode": Target("cli.decode:decode", "Show what the platform makes of one payload."),
+    "deadletters": Target("cli.deadletters:app", "List, show and play again the messages that were refused."),
     "doctor": Target("cli.doctor:doctor", "Say which parts are there, and what to do about the others."),
     "createsuperuser": Target("cli.accounts:createsuperuser", "Create an administrator."),
 }
@@ -49,8 +50,11 @@ def build_app(wanted: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     for name, target in COMMANDS.items():
-        if name == wanted:
-            app.command(name, short_help=target.summary)(load(target))
+        command = load(target) if name == wanted else _not_loaded
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, short_help=target.summary)
+        elif name == wanted:
+            app.command(name, short_help=target.summary)(command)
         else:
             app.command(name, help=target.summary)(_not_loaded)
     return app

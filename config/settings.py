@@ -56,8 +56,15 @@ class Settings(BaseSettings):
     ingest_metrics_host: str = "127.0.0.1"
     max_payload_bytes: int = Field(default=256 * 1024, ge=1024)
     max_pings_per_message: int = Field(default=500, ge=1)
-    rejected_payload_keep_bytes: int = Field(default=4096, ge=0)
+    # Dead letters: messages of which something was refused. Whole ones can be played again.
+    dead_letter_keep_bytes: int = Field(default=256 * 1024, ge=0, le=16 * 1024 * 1024)
+    dead_letter_total_bytes: int = Field(default=1024**3, ge=1024**2, description="beyond, the oldest go")
+    rejected_payload_keep_bytes: int = Field(default=4096, ge=0, description="of larger ones")
     rejected_retention_days: int = Field(default=30, ge=1)
+    # The accounts of each device and day
+    account_compact_s: float = Field(default=10.0, gt=0)
+    account_gap_s: int = Field(default=600, ge=60, description="a longer silence of a device is a gap")
+    account_gaps_every_s: int = Field(default=300, ge=0)
     lateness_days: int = Field(default=35, ge=1, description="snapshots older than this are dropped")
     ping_retention_days: int = Field(default=0, ge=0, description="by device time; 0 = keep all")
     # A tracker clock may run ahead a little; more than this is a broken clock.

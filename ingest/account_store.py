@@ -1,11 +1,9 @@
-"""The books of ingest: what was refused and why, worker totals, and which numbers a device may forget."""
+"""The books of ingest: worker totals, and which numbers a device may forget."""
 
 from collections.abc import Sequence
 
 import msgspec
 import psycopg
-
-from ingest.times import from_us
 
 # More ranges than this are not remembered; the highest go. Those pings stay stored, but a device
 # that reads only the cumulative number sends them again.
@@ -37,18 +35,6 @@ _FORGET_HIGHEST = (
 )
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """One refused ping or message with what it came from, bounded."""
-
-    received_us: int
-    topic: str
-    device_uid: str | None
-    reason: str
-    detail: str
-    payload: bytes
-    payload_bytes: int
-
-
 class Totals(msgspec.Struct, frozen=True):
     """What one batch did, counted in pings; `received = stored + duplicate + rejected`."""
 
@@ -66,32 +52,6 @@ class Seqs(msgspec.Struct, frozen=True):
     device_id: int
     handled: frozenset[int]
     new: frozenset[int]
-
-
-def save_refused(connection: psycopg.Connection, worker: str, refused: Sequence[Refused]) -> None:
-    if refused:
-        connection.cursor().executemany(
-            "INSERT INTO rejected_pings (received_at, topic, device_uid, reason, detail, payload,"
-            " payload_bytes, worker) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (
-                    from_us(r.received_us),
-                    _storable(r.topic),
-                    None if r.device_uid is None else _storable(r.device_uid),
-                    r.reason,
-                    _storable(r.detail)[:500],
-                    r.payload,
-                    r.payload_bytes,
-                    worker,
-                )
-                for r in refused
-            ],
-        )
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL text holds neither NUL nor lone surrogates."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def add_totals(connection: psycopg.Connection, worker: str, totals: Totals) -> None:

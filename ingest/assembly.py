@@ -8,9 +8,10 @@ import numpy as np
 from ingest.arbitration import VehicleInput
 from ingest.fleet import NO_CARRIER, NO_VEHICLE, Fleet
 from ingest.fold import all_on_time, late_rows
+from ingest.ledger import NONE_ARRIVED, Arrived
 from ingest.state import VehicleState
 from ingest.store import Track, in_order
-from ingest.track import Pings, groups, together
+from ingest.track import Ints, Pings, groups, together
 
 
 def track_of(fleet: Fleet, pings: Pings) -> Track:
@@ -50,9 +51,10 @@ def earliest_us(track: Track) -> dict[int, int]:
 
 def on_time(
     fleet: Fleet, track: Track, states: Mapping[int, VehicleState], dirty: dict[int, int | None]
-) -> tuple[list[VehicleInput], int]:
-    """Each vehicle's rows after its state, and how many came late; from when those change something goes to `dirty`."""
-    inputs, late = [], 0
+) -> tuple[list[VehicleInput], Arrived]:
+    """Each vehicle's rows after its state, and those that came late; from when these change something goes to `dirty`."""
+    inputs: list[VehicleInput] = []
+    late: list[Ints] = []
     starts, stops = groups(track.vehicle)
     columns = (track.vehicle[starts], starts, stops, track.pings.time_us[starts])
     for vehicle_id, start, stop, first_us in zip(*(column.tolist() for column in columns), strict=True):
@@ -69,10 +71,13 @@ def on_time(
         )
         if not all_on_time(state, first_us):
             count, changed_us = late_rows(track.pings, track.priority, vehicle)
-            late += count
+            late.append(np.arange(start, start + count))
             vehicle = msgspec.structs.replace(vehicle, start=start + count)
             if changed_us is not None:
                 earliest_us = dirty.get(vehicle_id, changed_us)
                 dirty[vehicle_id] = None if earliest_us is None else min(changed_us, earliest_us)
         inputs.append(vehicle)
-    return inputs, late
+    if not late:
+        return inputs, NONE_ARRIVED
+    rows = np.concatenate(late)
+    return inputs, Arrived(track.pings.device[rows], track.pings.received_us[rows])

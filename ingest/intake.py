@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.account_store import Refused
 from ingest.codecs.codec import Limits, Plain
 from ingest.codecs.registry import Route, decode, decode_by, route
 from ingest.fleet import Device, Fleet
+from ingest.ledger import NO_DEVICE, NONE_ARRIVED, Arrived, arrived, in_all
+from ingest.letter import Letter, Refusal
 from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
 from ingest.steps import StepContext, apply_steps, needs_a_look
 from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numbers_by_device, together
@@ -34,7 +35,8 @@ class IntakeLimits(msgspec.Struct, frozen=True):
     codec: Limits
     earliest_us: int
     max_future_us: int
-    keep_payload_bytes: int
+    keep_whole_bytes: int  # a refused message up to this is kept whole, so that it can be played again
+    keep_first_bytes: int  # of a larger one so much
     max_past_us: int = 0
 
     def context(self, message: Message) -> StepContext:
@@ -43,6 +45,13 @@ class IntakeLimits(msgspec.Struct, frozen=True):
         future_us = self.max_future_us + max(doubt_us, 0)
         past_us = self.max_past_us and self.max_past_us + max(-doubt_us, 0)
         return StepContext(message.received_us, self.earliest_us, future_us, past_us)
+
+    def letter(self, message: Message, device_id: int, uid: str | None, refusals: list[Refusal]) -> Letter:
+        whole = len(message.payload) <= self.keep_whole_bytes
+        payload = message.payload if whole else message.payload[: self.keep_first_bytes]
+        return Letter(
+            message.received_us, message.topic, device_id, uid, payload, len(message.payload), refusals
+        )
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -56,18 +65,15 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Intake(msgspec.Struct, frozen=True):
-    """What a batch of messages came to; `received == len(pings) + len(repeated) + len(refused)`."""
+    """What a batch of messages came to; `len(came)` is pings, repeated and refused ones together."""
 
+    came: Arrived  # every ping as it was read, counted before anything is decided about it
     pings: Pings  # no two with the same device and time
-    repeated: Ints  # devices of pings whose device and time another ping of this batch has too
-    refused: list[Refused]
+    repeated: Arrived  # pings whose device and time another ping of this batch has too
+    letters: list[Letter]  # what was refused
     handled_seqs: dict[int, set[int]]  # device id -> numbers that need no resending
     told: list[Told]
     deferred: frozenset[int] = frozenset()  # numbers of messages that are backlog and were left for later
-
-    @property
-    def received(self) -> int:
-        return len(self.pings) + len(self.repeated) + len(self.refused)
 
 
 def take_in(
@@ -86,8 +92,10 @@ def take_in(
     if deferred:
         rows = np.flatnonzero(~np.isin(origin, list(deferred)))
         pings, origin = pings.take(rows), origin[rows]
+    came = in_all([arrived(pings), desk.unread()])
     kept, repeated = _without_repeats(desk.checked(pings, origin))
-    return Intake(kept, repeated, desk.refused, desk.handled_seqs, desk.told, deferred)
+    letters = list(desk.letters.values())
+    return Intake(came, kept, repeated, letters, desk.handled_seqs, desk.told, deferred)
 
 
 class _Desk:
@@ -100,7 +108,8 @@ class _Desk:
         self._plain: dict[Plain, tuple[list[Any], list[int], list[int]]] = {}
         self._pings: list[Ping] = []
         self._origins: list[int] = []
-        self.refused: list[Refused] = []
+        self._unread: list[int] = []
+        self.letters: dict[int, Letter] = {}
         self.handled_seqs: dict[int, set[int]] = {}
         self.told: list[Told] = []
         self._settled: set[int] = set()  # messages of which something was written down already
@@ -128,6 +137,7 @@ class _Desk:
         device = self._device(uid, found)
         self._devices.append(device)
         self._uids.append(uid)
+        self._unread += [number] * (len(decoded.rejected) + (0 if device else len(decoded.pings)))
         if decoded.rejected or device is None:
             self._settled.add(number)
         for rejection in decoded.rejected:
@@ -173,6 +183,13 @@ class _Desk:
             origins.append(origin)
         return (parts[0] if len(parts) == 1 else together(parts)), np.concatenate(origins)
 
+    def unread(self) -> Arrived:
+        """The pings that did not become a row of `columns`: unreadable, or of no device."""
+        messages, devices = self._messages, self._devices
+        ids = [NO_DEVICE if device is None else device.id for device in (devices[n] for n in self._unread)]
+        received_us = [messages[number].received_us for number in self._unread]
+        return Arrived(np.array(ids, np.int64), np.array(received_us, np.int64))
+
     def backlog(self, pings: Pings, origin: Ints, defer_after_us: int) -> frozenset[int]:
         """Numbers of messages that hold nothing but old pings."""
         old = pings.received_us - pings.time_us > defer_after_us
@@ -208,17 +225,10 @@ class _Desk:
 
     def refuse(self, number: int, rejection: Rejected) -> None:
         message, device = self._messages[number], self._devices[number]
-        self.refused.append(
-            Refused(
-                message.received_us,
-                message.topic,
-                self._uids[number],
-                rejection.reason,
-                rejection.detail,
-                message.payload[: self._limits.keep_payload_bytes],
-                len(message.payload),
-            )
-        )
+        if number not in self.letters:
+            device_id = NO_DEVICE if device is None else device.id
+            self.letters[number] = self._limits.letter(message, device_id, self._uids[number], [])
+        self.letters[number].refusals.append(Refusal(rejection.reason, rejection.detail))
         if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
             self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
 
@@ -236,20 +246,20 @@ def _decoded(message: Message, found: Route | None, limits: Limits) -> Decoded:
     return decode_by(found.codec, message.payload, limits)
 
 
-def _without_repeats(pings: Pings) -> tuple[Pings, Ints]:
-    """One ping of each device and time, and the devices of the others.
+def _without_repeats(pings: Pings) -> tuple[Pings, Arrived]:
+    """One ping of each device and time, and the others.
 
     The smaller one stays, as `store` decides in SQL: by latitude, longitude, accuracy, unknown last.
     """
     if len(pings) < 2:
-        return pings, pings.device[:0]
+        return pings, NONE_ARRIVED
     order = np.lexsort((pings.time_us, pings.device))
     if not _same_as_before(pings, order).any():
-        return pings, pings.device[:0]
+        return pings, NONE_ARRIVED
     accuracy_m = np.nan_to_num(pings.accuracy_m, nan=np.inf)
     order = np.lexsort((accuracy_m, pings.lon, pings.lat, pings.time_us, pings.device))
     repeat = np.concatenate([[False], _same_as_before(pings, order)])
-    return pings.take(np.sort(order[~repeat])), pings.device[order[repeat]]
+    return pings.take(np.sort(order[~repeat])), arrived(pings.take(order[repeat]))
 
 
 def _same_as_before(pings: Pings, order: Ints) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -11,8 +11,8 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from geofence.index import FenceIndex
-from ingest import interval_store, store, visit_store
-from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
+from ingest import interval_store, ledger_store, letter_store, store, visit_store
+from ingest.account_store import Seqs, Totals, merge_seqs
 from ingest.arbitration import VehicleInput
 from ingest.assembly import earliest_us, on_time, track_of, with_stored
 from ingest.copying import Copying
@@ -20,10 +20,12 @@ from ingest.fleet import FenceCache, Fleet, load_fleet, versions
 from ingest.fold import VehicleOutput, fold
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
 from ingest.interval_store import ToldInterval
+from ingest.ledger import NONE_ARRIVED, Arrived, Fates, all_but, in_all, lateness_ms
+from ingest.letter import Letter
 from ingest.ping import Ping
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position
-from ingest.track import TRUE, Pings, groups, known, numbers_by_device
+from ingest.track import TRUE, Ints, Pings, groups, known, numbers_by_device
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
@@ -34,6 +36,12 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
+    # Off for messages of another time: their numbers may be those of a count that the device has begun anew.
+    merges_seqs: bool = True
+
+
+# What becomes of what was refused, at the end of the batch's transaction; again, if the batch is done again.
+Keep = Callable[[Totals, Sequence[Letter]], None]
 
 
 class LivePing(msgspec.Struct, frozen=True):
@@ -60,6 +68,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]
+    lateness_ms: Ints  # of each stored ping
     deferred: frozenset[int] = frozenset()  # numbers of messages that were left for later
 
 
@@ -91,16 +100,20 @@ class Pipeline:
         """End its thread. The connection is the caller's."""
         self._copier.shutdown()
 
-    def process(self, messages: Sequence[Message], *, defer_after_us: int = 0) -> BatchResult:
+    def process(
+        self, messages: Sequence[Message], *, defer_after_us: int = 0, keep: Keep | None = None
+    ) -> BatchResult:
         """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing.
 
-        `defer_after_us`: see `ingest.intake.take_in`.
+        `defer_after_us`: see `ingest.intake.take_in`. What is refused is kept as dead letters, unless `keep` does
+        something else with it.
         """
+        keep = keep or self._keep_letters
         while True:
             folded: dict[int, _Cached] = {}
             try:
                 with self._connection.transaction():
-                    result = self._transact(messages, folded, defer_after_us)
+                    result = self._transact(messages, folded, defer_after_us, keep)
             except _StaleFleetError:
                 self._fleet = None
                 continue
@@ -112,28 +125,30 @@ class Pipeline:
             self._cache.update(folded)
             return result
 
+    def _keep_letters(self, totals: Totals, letters: Sequence[Letter]) -> None:
+        letter_store.save(self._connection, self._settings.worker, letters)
+
     def _transact(
-        self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int
+        self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int, keep: Keep
     ) -> BatchResult:
-        connection, worker = self._connection, self._settings.worker
         fleet = self._current_fleet()
         intake = self._take_in(messages, fleet, defer_after_us)
-        new, news = self._store(fleet, intake.pings, folded)
-        save_refused(connection, worker, intake.refused)
-        totals = Totals(
-            messages=len(messages) - len(intake.deferred),
-            received=intake.received,
-            stored=len(new),
-            duplicate=len(intake.repeated) + len(intake.pings) - len(new),
-            rejected=len(intake.refused),
-            late=news.late,
+        new, known, news = self._store(fleet, intake.pings, folded)
+        fates = Fates(intake.came, new, in_all([intake.repeated, known]), news.late, intake.letters)
+        handled = len(messages) - len(intake.deferred)
+        totals = ledger_store.book(self._connection, self._settings.worker, handled, fates)
+        keep(totals, intake.letters)
+        acks = self._acks(fleet, intake, new) if self._settings.merges_seqs else []
+        return BatchResult(
+            totals,
+            fates.reasons,
+            acks,
+            news.live,
+            news.crossings,
+            news.intervals,
+            lateness_ms(new),
+            intake.deferred,
         )
-        add_totals(connection, worker, totals)
-        reasons: dict[str, int] = {}
-        for refused in intake.refused:
-            reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
-        acks = self._acks(fleet, intake, new)
-        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals, intake.deferred)
 
     def _take_in(self, messages: Sequence[Message], fleet: Fleet, defer_after_us: int) -> Intake:
         try:
@@ -154,15 +169,17 @@ class Pipeline:
             raise _StaleFleetError
         return self._fences.current(fence_version)
 
-    def _store(self, fleet: Fleet, pings: Pings, folded: dict[int, _Cached]) -> "tuple[Pings, _News]":
-        """Store and fold; the pings that were new, and what came of them."""
+    def _store(
+        self, fleet: Fleet, pings: Pings, folded: dict[int, _Cached]
+    ) -> "tuple[Pings, Arrived, _News]":
+        """Store and fold; the pings that were new, those that were known already, and what came of the new ones."""
         if not len(pings):
-            return pings, _News(0, [], [], [])
+            return pings, NONE_ARRIVED, _News(NONE_ARRIVED, [], [], [])
         if not self._expect_duplicates:
             copying = Copying(self._copier, self._connection, pings)
             try:
                 with self._connection.transaction():
-                    return pings, self._fold_new(fleet, pings, folded, copying)
+                    return pings, NONE_ARRIVED, self._fold_new(fleet, pings, folded, copying)
             except UniqueViolation:
                 folded.clear()
         store.hold_vehicles(self._connection, np.unique(track_of(fleet, pings).vehicle).tolist())
@@ -170,7 +187,7 @@ class Pipeline:
         self._expect_duplicates = len(stored.new) < len(pings)
         new, replaced = pings.take(stored.new), pings.take(stored.replaced)
         changed = dict(earliest_us(track_of(fleet, replaced)))
-        return new, self._fold_new(fleet, new, folded, changed=changed)
+        return new, all_but(pings, stored.new), self._fold_new(fleet, new, folded, changed=changed)
 
     def _fold_new(
         self,
@@ -216,7 +233,7 @@ class Pipeline:
             # Only after a write is the answer good for the rest of the batch, see ingest.settling.
             raise _StaleFleetError
         store.mark_dirty(self._connection, dirty)
-        return _News(0, [], [], [])
+        return _News(NONE_ARRIVED, [], [], [])
 
     def _tell(
         self,
@@ -224,7 +241,7 @@ class Pipeline:
         pings: Pings,
         inputs: Sequence[VehicleInput],
         outputs: Sequence[VehicleOutput],
-        late: int,
+        late: Arrived,
         locked: dict[int, int],
         folded: dict[int, _Cached],
     ) -> "_News":
@@ -300,9 +317,9 @@ class Pipeline:
 
 
 class _News(msgspec.Struct, frozen=True):
-    """What a batch's new pings came to; `late` counts pings."""
+    """What a batch's new pings came to."""
 
-    late: int
+    late: Arrived
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]

@@ -18,14 +18,16 @@ from config import clock
 from config.logging import get_logger
 from config.settings import Settings
 from config.storage_level import drop_pings_before
-from ingest.account_store import Refused, Totals, add_totals, ranges, save_refused
+from ingest.account_store import ranges
 from ingest.announce import Announcer, News
+from ingest.bookkeeper import Bookkeeper
 from ingest.codecs.codec import Limits
 from ingest.intake import IntakeLimits, Message
 from ingest.listener import Batch, Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
+from ingest.set_aside import set_aside
 from ingest.times import to_us
 from telemetry.rules import platform_rules
 
@@ -37,7 +39,6 @@ _RETRY_MOST_S = 5.0
 # A worker told to stop gives a database that is away so long; what it holds comes again, it was not acked.
 _LEAVE_AFTER_S = 10.0
 _RETENTION_EVERY_S = 600.0
-_RETENTION_ROWS = 5_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,7 +52,8 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
             earliest_us=to_us(datetime(settings.earliest_year, 1, 1, tzinfo=UTC)),
             max_future_us=settings.max_future_s * 1_000_000,
             max_past_us=settings.max_past_days * 86_400_000_000,
-            keep_payload_bytes=settings.rejected_payload_keep_bytes,
+            keep_whole_bytes=settings.dead_letter_keep_bytes,
+            keep_first_bytes=settings.rejected_payload_keep_bytes,
         ),
         rules=platform_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
@@ -112,6 +114,8 @@ class Worker:
         self._announcer = Announcer(settings, self._metrics)
         self._batches = Database(settings, "batches")
         self._refolds = Database(settings, "refolds")
+        self._books = Database(settings, "books")
+        self._bookkeeper = Bookkeeper(settings, pipeline_settings(settings), self._books, self._metrics)
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
         self._stopped_s: float | None = None  # time.monotonic()
@@ -129,6 +133,7 @@ class Worker:
             asyncio.create_task(self._announcer.run()),
             asyncio.create_task(self._reconcile()),
             asyncio.create_task(self._retain()),
+            asyncio.create_task(self._bookkeeper.run()),
         ]
         try:
             await self._listener.connect()
@@ -143,6 +148,7 @@ class Worker:
             await asyncio.gather(*background, return_exceptions=True)
             self._batches.close()
             self._refolds.close()
+            self._books.close()
             log.info("ingest worker left", worker=self._settings.ingest_worker)
 
     async def _handle(self, batch: Batch) -> None:
@@ -151,6 +157,7 @@ class Worker:
             defer = batch.lane == "live" and self._listener.may_defer
             for deliveries, result in await self._store(batch.deliveries, self._defer_us if defer else 0):
                 self._metrics.batch(result.totals, result.reasons, len(result.crossings))
+                self._metrics.lateness.add_ms(result.lateness_ms)
                 self._send_acks(result.acks)
                 self._announcer.tell(News(result.live, result.crossings, result.intervals))
                 self._listener.ack([d for n, d in enumerate(deliveries) if n not in result.deferred])
@@ -208,17 +215,9 @@ class Worker:
         return self._pipeline[1].process(messages, defer_after_us=defer_after_us)
 
     def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
-        kept = message.payload[: self._settings.rejected_payload_keep_bytes]
-        detail = str(error).splitlines()[0]
-        refused = Refused(
-            message.received_us, message.topic, None, "unstorable", detail, kept, len(message.payload)
-        )
-        totals = Totals(messages=1, received=1, rejected=1)
-        with connection.transaction():
-            save_refused(connection, self._settings.ingest_worker, [refused])
-            add_totals(connection, self._settings.ingest_worker, totals)
-        log.error("message set aside", topic=message.topic, error=detail)
-        return BatchResult(totals, {"unstorable": 1}, [], [], [], [])
+        result = set_aside(connection, pipeline_settings(self._settings), message, error)
+        log.error("message set aside", topic=message.topic, error=str(error).strip())
+        return result
 
     async def _reconcile(self) -> None:
         while True:
@@ -251,12 +250,10 @@ class Worker:
         return self._reconciler[1].run_once()
 
     async def _retain(self) -> None:
-        """Keep refused pings, safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
+        """Keep safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
         lateness = timedelta(days=self._settings.lateness_days)
         while True:
             try:
-                while await self._refolds.run(self._drop_old_rejected) == _RETENTION_ROWS:
-                    pass
                 while await self._refolds.run(lambda c: drop_old_snapshots(c, lateness)) == SNAPSHOTS_AT_ONCE:
                     pass
                 while self._settings.ping_retention_days and await self._refolds.run(self._drop_old_pings):
@@ -269,13 +266,6 @@ class Worker:
     def _drop_old_pings(self, connection: psycopg.Connection) -> int:
         cutoff = clock.now() - timedelta(days=self._settings.ping_retention_days)
         return drop_pings_before(connection, cutoff)
-
-    def _drop_old_rejected(self, connection: psycopg.Connection) -> int:
-        return connection.execute(
-            "DELETE FROM rejected_pings WHERE id = ANY (ARRAY(SELECT id FROM rejected_pings"
-            " WHERE received_at < now() - make_interval(days => %s) ORDER BY received_at LIMIT %s))",
-            [self._settings.rejected_retention_days, _RETENTION_ROWS],
-        ).rowcount
 
 
 async def run_worker(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from config.logging import configure_logging
 from config.settings import get_settings
 from platform_api import error_handlers, health
+from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
@@ -57,5 +58,6 @@ def create_app() -> FastAPI:
     app.include_router(orders.router)
     app.include_router(telemetry.router)
     app.include_router(tracking.router)
+    app.include_router(accounting.router)
     app.include_router(sockets.router)
     return app

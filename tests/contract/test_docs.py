@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from cli.main import COMMANDS
 from config.settings import Settings
 from geofence.settings import DEFAULTS, FenceSettings
-from ingest.metrics import Metrics
+from ingest.metrics import ColumnHistogram, Metrics
 from ingest.ping import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +128,7 @@ def test_every_metric_is_in_the_telemetry_page_and_nothing_else() -> None:
 
 def metric_names(metrics: Metrics) -> set[str]:
     """As Prometheus shows them: counters end in _total."""
-    made = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
+    made = [v for v in vars(metrics).values() if isinstance(v, MetricWrapperBase | ColumnHistogram)]
     assert made
     return {
         next(iter(metric.describe())).name + ("_total" if isinstance(metric, Counter) else "")

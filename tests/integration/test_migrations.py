@@ -154,3 +154,35 @@ def test_models_say_what_the_sql_says(database_url: str) -> None:
     flat = [change for item in found for change in (item if isinstance(item, list) else [item])]
     wrong = {"add_table", "add_column", "modify_type", "modify_nullable"}
     assert [change for change in flat if change[0] in wrong] == []
+
+
+def test_refused_payloads_become_letters_and_come_back(new_database: str) -> None:
+    migrate(new_database, "0002")
+    insert = (
+        "INSERT INTO rejected_pings (received_at, topic, device_uid, reason, payload, payload_bytes, worker)"
+        " VALUES ('2026-03-01 10:00Z', %s, %s, %s, %s, %s, 'svc-ingest-1')"
+    )
+    rows = [
+        ("t", "known", "no_fix", b"two of one", 10),
+        ("t", "known", "malformed", b"two of one", 10),
+        ("t", "known", "malformed", b"beginn", 9000),
+        ("t", "known", "unknown_device", b"before it was registered", 24),
+        ("t", None, "unknown_topic", b"", 0),
+    ]
+    with psycopg.connect(new_database, autocommit=True) as connection:
+        connection.execute("INSERT INTO devices (uid, kind) VALUES ('known', 'tracker')")
+        connection.cursor().executemany(insert, rows)
+        before = connection.execute("SELECT * FROM rejected_pings ORDER BY id").fetchall()
+        migrate(new_database)
+        letters = connection.execute(
+            "SELECT l.payload, l.payload_bytes, l.device_id > 0, array_agg(r.reason ORDER BY r.id)"
+            " FROM dead_letters l JOIN rejected_pings r ON r.letter_id = l.id GROUP BY l.id ORDER BY l.id"
+        ).fetchall()
+        command.downgrade(alembic_config(new_database), "0002")
+        assert connection.execute("SELECT * FROM rejected_pings ORDER BY id").fetchall() == before
+    assert letters == [
+        (b"two of one", 10, True, ["no_fix", "malformed"]),
+        (b"beginn", 9000, True, ["malformed"]),
+        (b"before it was registered", 24, False, ["unknown_device"]),
+        (b"", 0, False, ["unknown_topic"]),
+    ]

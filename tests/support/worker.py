@@ -41,6 +41,7 @@ class WorkerProcess(ServerProcess):
             "mqtt_shared_subscription": broker.shared_subscription,
             "ingest_metrics_port": self.metrics_port,
             "ingest_reconcile_s": 0.2,
+            "account_compact_s": 0.2,
             **settings,
         }
         own = {f"MESS_{key.upper()}": str(value) for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""The books: which numbers a device may forget, the totals, and refused payloads of any content."""
+"""The books: which numbers a device may forget, and the totals."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 
 from ingest.account_store import (
     MAX_RANGES,
-    Refused,
     Seqs,
     Totals,
     add_totals,
     merge_seqs,
     ranges,
-    save_refused,
 )
 from tests.support.ingest import add_device
 
@@ -192,37 +190,3 @@ class TestTotals:
         with pytest.raises(psycopg.errors.CheckViolation):
             add_totals(connection, "svc-c", Totals(1, 10, 7, 2, 0, 0))
         assert self.totals(connection, "svc-c") is None
-
-
-class TestRefused:
-    def kept(self, connection: psycopg.Connection, reason: str) -> list[tuple[object, ...]]:
-        return connection.execute(
-            "SELECT topic, device_uid, detail, payload, payload_bytes FROM rejected_pings WHERE reason = %s",
-            [reason],
-        ).fetchall()
-
-    def test_bytes_are_kept_as_they_came(self, connection: psycopg.Connection) -> None:
-        body = bytes(range(256))
-        save_refused(connection, "svc-a", [Refused(1_000_000, "v1/x", "truck", "r1", "why", body, 4711)])
-        assert self.kept(connection, "r1") == [("v1/x", "truck", "why", body, 4711)]
-
-    @pytest.mark.parametrize("text", ["nul \x00 here", "lone \ud800 surrogate", "\udcff\x00" * 300])
-    def test_text_that_no_database_holds_is_kept_in_part(
-        self, connection: psycopg.Connection, text: str
-    ) -> None:
-        reason = f"text-{next(_numbers)}"
-        save_refused(connection, "svc-a", [Refused(0, text, text, reason, text, b"", 0)])
-        ((topic, uid, detail, payload, size),) = self.kept(connection, reason)
-        assert topic == uid
-        assert isinstance(topic, str)
-        assert isinstance(detail, str)
-        assert topic.startswith(detail)
-        assert len(detail) <= 500
-        assert (payload, size) == (b"", 0)
-
-    def test_a_long_detail_is_cut(self, connection: psycopg.Connection) -> None:
-        save_refused(connection, "svc-a", [Refused(0, "t", None, "long", "x" * 5000, b"", 0)])
-        assert self.kept(connection, "long") == [("t", None, "x" * 500, b"", 0)]
-
-    def test_none_is_nothing(self, connection: psycopg.Connection) -> None:
-        save_refused(connection, "svc-a", [])

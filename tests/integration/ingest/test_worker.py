@@ -13,7 +13,9 @@ import psycopg
 import pytest
 
 from cli.parts.mosquitto import Mosquitto
+from ingest.compactor import waiting_rows
 from ingest.ping import REASONS
+from tests.support.accounts import assert_every_device_adds_up
 from tests.support.ingest import add_device, add_vehicle
 from tests.support.waiting import wait_until, wait_until_async
 from tests.support.worker import WorkerProcess, count, totals, worker
@@ -98,10 +100,12 @@ async def test_bad_input_is_named_kept_counted_acked_and_stops_nothing(
     assert after["received"] == after["stored"] + after["duplicate"] + after["rejected"]
     assert count(connection, "SELECT count(*) FROM rejected_pings WHERE reason = %s", reason) == kept + 1
     row = connection.execute(
-        "SELECT topic, payload, payload_bytes FROM rejected_pings WHERE reason = %s ORDER BY id DESC LIMIT 1",
+        "SELECT l.topic, l.payload, l.payload_bytes FROM rejected_pings r JOIN dead_letters l ON l.id = r.letter_id"
+        " WHERE r.reason = %s ORDER BY r.id DESC LIMIT 1",
         [reason],
     ).fetchone()
-    assert row == (topic, payload[:4096], len(payload))
+    kept = payload if len(payload) <= 256 * 1024 else payload[:4096]
+    assert row == (topic, kept, len(payload))
     assert running.running
 
 
@@ -161,6 +165,16 @@ def test_prometheus_shows_the_equation(running: WorkerProcess) -> None:
     stored, duplicate = values["mess_ingest_stored_total"], values["mess_ingest_duplicate_total"]
     assert values["mess_ingest_received_total"] == stored + duplicate + rejected
     assert rejected >= len(BAD)
+    assert values["mess_ingest_lateness_seconds_count"] == stored
+    assert values['mess_ingest_lateness_seconds_bucket{le="+Inf"}'] == stored
+    assert 0 < values['mess_ingest_lateness_seconds_bucket{le="14400.0"}'] <= stored
+    assert values["mess_ingest_lateness_seconds_sum"] > 3600, "most of these pings are an hour old"
+    assert values["mess_ingest_dead_letters_waiting"] >= 0
+
+
+def test_every_device_adds_up(running: WorkerProcess, connection: psycopg.Connection) -> None:
+    wait_until(lambda: waiting_rows(connection) == 0, 30, "the ledger to be folded")
+    assert_every_device_adds_up(connection)
 
 
 async def test_sigterm_finishes_what_it_holds_and_leaves(
