@@ -24,7 +24,8 @@ def live_channel(vehicle_id: int, shards: int) -> str:
 
     One message per ingest batch and shard, a JSON object:
     `{"pings": [{"vehicle_id", "device_id", "source": "tracker"|"phone", ...ping in normal form...}],
-    "crossings": [{"id", "vehicle_id", "geofence_id", "kind", "change", "time"}]}`. `pings` holds the
+    "crossings": [{"id", "vehicle_id", "geofence_id", "kind", "change", "time"}],
+    "presence": [{"device_id", "vehicle_id", "state": "online"|"offline", "at"}]}`. `pings` holds the
     newest position of each vehicle in the batch; late and unused pings are not announced.
     """
     return f"mess:live:{vehicle_id % shards}"

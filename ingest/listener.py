@@ -18,7 +18,7 @@ import gmqtt
 import msgspec
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
-from brokers.topics import ingest_filters
+from brokers.topics import BROKER_EVENTS, ingest_filters
 from config import clock
 from config.logging import get_logger
 from config.settings import Settings
@@ -32,7 +32,7 @@ _MAX_BATCH_BYTES = 4 * 1024 * 1024
 # Counting messages alone would let 40,000 of the largest ones in.
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 _REFUSED = 128
-_PUBLISH, _QOS_BITS, _QOS_1 = 0x30, 0x06, 0x02  # MQTT 5, 3.3.1
+_PUBLISH, _QOS_BITS, _QOS_1, _RETAIN = 0x30, 0x06, 0x02, 0x01  # MQTT 5, 3.3.1
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +105,9 @@ class Listener:
     def _on_connect(self, client: gmqtt.Client, session_present: int, code: int, properties: Any) -> None:
         log.info("connected to the broker", session_present=bool(session_present))
         shared = self._settings.mqtt_shared_subscription
-        filters = ingest_filters("live", shared, foreign_filters()) + ingest_filters("backlog", shared)
+        events = BROKER_EVENTS if self._settings.mqtt_presence_events else ()
+        filters = ingest_filters("live", shared, [*foreign_filters(), *events])
+        filters += ingest_filters("backlog", shared)
         # Also with a session present: the filters of this version may be others.
         client.subscribe([gmqtt.Subscription(topic, qos=qos) for topic, qos in filters])
 
@@ -135,22 +137,22 @@ class Listener:
             topic = packet[2:at].decode()
         except UnicodeDecodeError:
             topic = packet[2:at].decode("utf-8", "replace")
-        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid)
+        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid, bool(command & _RETAIN))
 
     def _on_qos1(self, mid: int, payload: bytes, topic: str | bytes, properties: dict[str, Any]) -> None:
-        self._take(topic, payload, mid)
+        self._take(topic, payload, mid, bool(properties.get("retain")))
 
     def _on_unacked_message(
         self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
     ) -> int:
-        self._take(topic, payload, None)
+        self._take(topic, payload, None, bool(properties.get("retain")))
         return 0
 
-    def _take(self, topic: str | bytes, payload: bytes, mid: int | None) -> None:
+    def _take(self, topic: str | bytes, payload: bytes, mid: int | None, retained: bool) -> None:
         if isinstance(topic, bytes):
             topic = topic.decode("utf-8", "replace")
         connection = self._client._connection
-        message = Message(topic, payload, clock.now_us())
+        message = Message(topic, payload, clock.now_us(), retained)
         self._pending.append(Delivery(message, mid, connection, time.monotonic()))
         self._pending_bytes += len(payload)
         if not self._arrived.is_set():

@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 
 from geofence.index import FenceIndex
-from ingest import interval_store, store, visit_store
+from ingest import interval_store, presence_store, store, visit_store
 from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
 from ingest.arbitration import VehicleInput, fix_of
 from ingest.fleet import NO_CARRIER, NO_VEHICLE, FenceCache, Fleet, load_fleet, versions
@@ -16,6 +16,8 @@ from ingest.fold import VehicleOutput, all_on_time, fold, late_rows
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
 from ingest.interval_store import ToldInterval
 from ingest.ping import Ping
+from ingest.presence_store import PresenceChange
+from ingest.presence_watch import PresenceSettings, Watch
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position, Track
 from ingest.track import TRUE, Pings, groups, known, numbers_by_device, together
@@ -29,6 +31,7 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
+    presence: PresenceSettings
 
 
 class LivePing(msgspec.Struct, frozen=True):
@@ -55,6 +58,8 @@ class BatchResult(msgspec.Struct, frozen=True):
     live: list[LivePing]
     crossings: list[Crossing]
     intervals: list[ToldInterval]
+    presence: list[PresenceChange] = []
+    answered: list[int] = []  # devices with answers to commands
 
 
 class _Cached(msgspec.Struct):
@@ -78,6 +83,7 @@ class Pipeline:
         self._fleet: Fleet | None = None
         self._fences = FenceCache(connection)
         self._cache: dict[int, _Cached] = {}
+        self._watch = Watch(connection, settings.presence)
         self._expect_duplicates = False
 
     def process(self, messages: Sequence[Message]) -> BatchResult:
@@ -94,9 +100,23 @@ class Pipeline:
                 # Nothing of it happened, rows made while loading the fleet included: read all anew.
                 self._cache.clear()
                 self._fleet = None
+                self._watch.forget()
                 raise
             self._cache.update(folded)
+            self._watch.committed()
             return result
+
+    def tend_presence(self, now_us: int) -> list[PresenceChange]:
+        """Write signs of life that wait for a batch, and tell who is gone; each piece is a transaction."""
+        with self._connection.transaction():
+            told = self._watch.flush()
+        self._watch.committed()
+        while True:
+            with self._connection.transaction():
+                gone = presence_store.sweep(self._connection, now_us, self._settings.presence.limits)
+            told += gone
+            if len(gone) < presence_store.SWEPT_AT_ONCE:
+                return told
 
     def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
         connection, worker = self._connection, self._settings.worker
@@ -123,7 +143,12 @@ class Pipeline:
         for refused in intake.refused:
             reasons[refused.reason] = reasons.get(refused.reason, 0) + 1
         acks = self._acks(fleet, intake, new)
-        return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals)
+        presence = self._watch.note(messages, intake)
+        answers = [(told.device.id, told.received_us, each) for told in intake.told for each in told.results]
+        answered = presence_store.save_results(connection, answers)
+        return BatchResult(
+            totals, reasons, acks, news.live, news.crossings, news.intervals, presence, answered
+        )
 
     def _take_in(self, messages: Sequence[Message], fleet: Fleet) -> Intake:
         try:
