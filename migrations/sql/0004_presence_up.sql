@@ -65,13 +65,14 @@ CREATE TABLE device_commands (
     attempts        integer NOT NULL DEFAULT 0,
     -- a task is handing it to the broker since then
     claimed_at      timestamptz,
+    -- not looked at before: a pause after a failure, or the time that a sent one has to be answered in
     next_attempt_at timestamptz,
     created_at      timestamptz NOT NULL,
     expires_at      timestamptz NOT NULL,
     sent_at         timestamptz,
     delivered_at    timestamptz,
     acknowledged_at timestamptz,
-    -- when it failed, expired, or was cancelled or superseded
+    -- since when nothing more is expected, whatever the state; NULL = open
     ended_at        timestamptz,
     -- the device's words, or ours
     result          text NOT NULL DEFAULT '',
@@ -86,7 +87,7 @@ CREATE UNIQUE INDEX device_commands_one_engine_stop ON device_commands (device_i
     WHERE kind = 'engine_stop' AND state IN ('queued', 'sent');
 CREATE INDEX device_commands_device ON device_commands (device_id, created_at DESC, id);
 CREATE INDEX device_commands_time ON device_commands (created_at DESC, id);
-CREATE INDEX device_commands_open ON device_commands (device_id, created_at) WHERE state IN ('queued', 'sent', 'delivered');
+CREATE INDEX device_commands_open ON device_commands (device_id, created_at) WHERE ended_at IS NULL;
 
 -- Append-only: every step of a command, by whom, with what it was decided on.
 CREATE TABLE command_steps (

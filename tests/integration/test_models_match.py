@@ -28,7 +28,6 @@ NOT_MAPPED = {
     "intervals",
     "mqtt_credentials",
     "pings",
-    "presence_changes",
     "rejected_pings",
     "vehicle_snapshots",
     "vehicle_states",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -19,6 +20,7 @@ from ingest.presence import MUTE_US
 from ingest.presence_store import PresenceChange
 from ingest.times import from_us
 from tests.support.ingest import add_device, add_vehicle, make_pipeline, ping_body
+from tests.support.waiting import wait_until
 
 S = 1_000_000
 NOW_US = 1_769_443_022_000_000
@@ -105,6 +107,13 @@ def test_online_at_once_and_offline_after_the_grace(pipeline: Pipeline, someone:
     assert tend(pipeline, 140) == []
     assert pipeline.process([someone.pings(200)]).presence[0].state == "online"
     assert someone.told() == [("online", 0), ("offline", 10), ("online", 200)]
+
+
+def test_a_return_within_the_grace_is_written_at_once(pipeline: Pipeline, someone: Someone) -> None:
+    pipeline.process([someone.pings(0)])
+    pipeline.process([someone.status(10, False)])
+    pipeline.process([someone.pings(20)])
+    assert someone.seen_s() == 20
 
 
 def test_a_flapping_connection_is_told_once(pipeline: Pipeline, someone: Someone) -> None:
@@ -256,6 +265,25 @@ def test_a_sign_of_life_at_another_worker_holds_the_goodbye_up(
             pipeline.process([someone.pings(second)])
         tend(other, 131)
     assert someone.told() == [("online", 0)]
+
+
+def test_what_another_worker_writes_meanwhile_is_not_overwritten(
+    pipeline: Pipeline, connection: psycopg.Connection, database_url: str, someone: Someone
+) -> None:
+    pipeline.process([someone.pings(0)])
+    with psycopg.connect(database_url, autocommit=True) as opened:
+        with opened.transaction():
+            known = presence_store.lock(opened, [someone.id])[someone.id].known
+            other = threading.Thread(target=pipeline.process, args=([someone.status(10, False)],))
+            other.start()
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+            pid = pipeline._connection.info.backend_pid
+            wait_until(lambda: connection.execute(waiting, [pid]).fetchall(), what="the other to wait")
+            seen = msgspec.structs.replace(known, seen_us=NOW_US + 20 * S)
+            presence_store.save(opened, [presence_store.Saved(someone.id, seen)])
+        other.join()
+    row = someone.row()
+    assert (someone.seen_s(), row["goodbye_at"]) == (20, from_us(NOW_US + 10 * S))
 
 
 def test_two_workers_on_the_same_devices_wait_for_nobody_for_ever(
