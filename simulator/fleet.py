@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from .commands import Controls
 from .device import Broker, Counts, Device, DeviceRefusedError, Habits
 from .fix import Message
 from .outbox import Outbox
@@ -25,6 +26,7 @@ class Crew:
     messages: Iterable[Message]
     payload: Payload = Payload.NATIVE
     outbox: Outbox | None = None
+    controls: Controls | None = None  # what commands to it change
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,16 @@ async def run_fleet(
     """
     began = time.monotonic()
     devices = [
-        Device(broker, c.uid, c.password, payload=c.payload, outbox=c.outbox, habits=habits) for c in crews
+        Device(
+            broker,
+            c.uid,
+            c.password,
+            payload=c.payload,
+            outbox=c.outbox,
+            habits=habits,
+            controls=c.controls,
+        )
+        for c in crews
     ]
     refused: dict[str, str] = {}
     door = asyncio.Semaphore(CONNECTING_AT_ONCE)
