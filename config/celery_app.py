@@ -42,6 +42,7 @@ def _create() -> Celery:
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
             "sweep commands": {"task": "commands.sweep", "schedule": 10.0},
+            "adapt reporting": {"task": "commands.adapt", "schedule": 30.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

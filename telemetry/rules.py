@@ -50,6 +50,7 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     | fuel_ignore_drains_in_move | - | true | fuel slopes and sloshes while driving |
     | fuel_ignore_refuels_in_move | - | true | nobody fills up while driving |
     | power_cut_v | V | 6 | supply below this: cut; between it and a healthy battery the device itself says low_power |
+    | adaptive_reporting | - | false | devices are told how often to report; where nobody sets it, MESS_ADAPTIVE_REPORTING counts |
     """  # fmt: skip
 
     max_accuracy_m: Metres = 500.0
@@ -76,6 +77,7 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fuel_ignore_drains_in_move: bool = True
     fuel_ignore_refuels_in_move: bool = True
     power_cut_v: Annotated[float, msgspec.Meta(ge=0, le=100)] = 6.0
+    adaptive_reporting: bool = False
 
 
 _FIELDS = {field.name: field.type for field in msgspec.structs.fields(VehicleRules)}

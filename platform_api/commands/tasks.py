@@ -8,8 +8,9 @@ from config.celery_app import celery_app
 from config.database import transaction
 from config.logging import get_logger
 from config.settings import get_settings
-from platform_api.commands import answers, delivery, repository
+from platform_api.commands import adapting, answers, delivery, repository
 from platform_api.commands.delivery import Outcome, Outgoing
+from platform_api.errors import PlatformError
 
 log = get_logger(__name__)
 
@@ -68,6 +69,25 @@ def sweep() -> int:
     for device_id in found:
         _handle_results(device_id)
     return _deliver(found)
+
+
+@celery_app.task(name="commands.adapt")
+def adapt() -> int:
+    """Tell devices how often to report, where that is switched on; how many were told something new."""
+    with transaction() as session:
+        changes = adapting.plan_changes(session, clock.now())
+    count = 0
+    for change in changes:
+        try:
+            with transaction() as session:
+                adapting.tell_change(session, change, clock.now())
+            count += 1
+        except PlatformError as error:
+            # Disabled meanwhile, or heard of in another format: the next look will see it.
+            log.info("interval not told", device_id=change.device_id, code=error.code)
+        except Exception:
+            log.exception("interval not told", device_id=change.device_id)
+    return count
 
 
 def _handle_results(device_id: int) -> None:
