@@ -69,18 +69,7 @@ async def run_fleet(
     broker and the bounded outboxes allow. A refused device does not stop the others.
     """
     began = time.monotonic()
-    devices = [
-        Device(
-            broker,
-            c.uid,
-            c.password,
-            payload=c.payload,
-            outbox=c.outbox,
-            habits=habits,
-            controls=c.controls,
-        )
-        for c in crews
-    ]
+    devices = [_device(broker, crew, habits) for crew in crews]
     refused: dict[str, str] = {}
     door = asyncio.Semaphore(CONNECTING_AT_ONCE)
 
@@ -107,6 +96,18 @@ async def run_fleet(
             if progress is not None:
                 progress(summary())
     return summary()
+
+
+def _device(broker: Broker, crew: Crew, habits: Habits | None) -> Device:
+    return Device(
+        broker,
+        crew.uid,
+        crew.password,
+        payload=crew.payload,
+        outbox=crew.outbox,
+        habits=habits,
+        controls=crew.controls,
+    )
 
 
 async def _send_all(
