@@ -40,12 +40,14 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS n (device_id, state,
 RETURNING id, device_id, vehicle_id, state, at
 """
 # Few are overdue and none is twice: without an index the rows stay updatable in place.
-_OVERDUE = f"""
-SELECT device_id, {_KNOWN} FROM device_presence
+# A disabled device is not listened to any more: its goodbye goes unheard, so silence must do.
+_OVERDUE = """
+SELECT p.device_id, state, since, last_seen_at, goodbye_at, connected_at, ended_at, tells AND NOT d.disabled
+FROM device_presence p JOIN devices d ON d.id = p.device_id
 WHERE state <> 'offline' AND (
     goodbye_at <= %(goodbye)s AND (last_seen_at IS NULL OR last_seen_at <= goodbye_at)
-    OR last_seen_at <= CASE WHEN tells THEN %(seen_of_tellers)s ELSE %(seen)s END)
-ORDER BY device_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    OR last_seen_at <= CASE WHEN tells AND NOT d.disabled THEN %(seen_of_tellers)s ELSE %(seen)s END)
+ORDER BY p.device_id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED
 """
 _RESULTS = (
     "INSERT INTO command_results (device_id, command_id, receipt, ok, text, received_at)"

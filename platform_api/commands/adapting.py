@@ -56,8 +56,7 @@ LEFT JOIN LATERAL (
     ORDER BY created_at DESC, id LIMIT 1) c ON true
 WHERE p.state = 'online' AND p.downlink = ANY (:downlinks) AND NOT d.disabled
   AND s.time BETWEEN :now - CAST(:fresh AS interval) AND :now + CAST(:fresh AS interval)
-  AND coalesce(CAST(own.settings->>'adaptive_reporting' AS boolean),
-               CAST(fleet.settings->>'adaptive_reporting' AS boolean), :platform)
+  AND coalesce(own.settings->>'adaptive_reporting' = 'true', fleet.settings->>'adaptive_reporting' = 'true', :platform)
 ORDER BY p.device_id
 """)
 

@@ -159,6 +159,16 @@ def test_one_that_says_goodbye_is_believed_for_a_day(pipeline: Pipeline, someone
     assert someone.told() == [("online", 0), ("offline", 0)]
 
 
+def test_a_disabled_device_is_told_offline_by_its_silence(pipeline: Pipeline, someone: Someone) -> None:
+    pipeline.process([someone.status(0, True)])
+    someone.connection.execute("UPDATE devices SET disabled = true WHERE id = %s", [someone.id])
+    assert pipeline.process([someone.status(10, False)]).presence == []  # nobody listens to it any more
+    tend(pipeline, 1799)
+    assert someone.told() == [("online", 0)]
+    tend(pipeline, 1800)
+    assert someone.told() == [("online", 0), ("offline", 0)]
+
+
 def test_what_the_broker_had_kept(pipeline: Pipeline, connection: psycopg.Connection) -> None:
     new, old, gone = Someone(connection), Someone(connection), Someone(connection)
     pipeline.process([old.pings(0), gone.pings(0)])
