@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     ingest_worker: str = "svc-ingest-1"
     ingest_batch_pings: int = Field(default=5000, ge=1, le=50_000)
     ingest_batch_wait_ms: int = Field(default=20, ge=1, le=5000)
+    # A message of whose pings even the newest was older than this at its arrival waits behind live ones.
+    backlog_age_s: int = Field(default=600, ge=0, description="0 = only backlog topics are backlog")
     ingest_receive_maximum: int = Field(default=20_000, ge=1, le=65_535)
     ingest_session_expiry_s: int = Field(default=3600, ge=0)
     # What a worker does with its broker session when told to stop: end it, so that its share of the

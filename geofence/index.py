@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .cover import reach_boxes
 from .projection import MAX_M_PER_DEG, Floats
+from .raster import Raster
 from .settings import FenceSettings
 from .shapes import Rows, Shape, ShapeTable, segments
 
@@ -57,7 +58,7 @@ NO_HITS = Hits(_NO_ROWS, _NO_ROWS, _NO_METRES, _NO_METRES, _NO_METRES)
 
 
 class _Ways:
-    """The straight ways from previous fix to fix, or the fix alone; their boxes and, when a tree asks, lines."""
+    """The straight ways from previous fix to fix, or the fix alone; their boxes and, for those a tree asks for, lines."""
 
     def __init__(self, lon: Floats, lat: Floats, prev_lon: Floats, prev_lat: Floats) -> None:
         with np.errstate(invalid="ignore"):
@@ -74,9 +75,8 @@ class _Ways:
             ]
         )
 
-    @cached_property
-    def lines(self) -> NDArray[np.object_]:
-        return segments(self.lon0, self.lat0, self.lon, self.lat)
+    def lines(self, rows: Rows) -> NDArray[np.object_]:
+        return segments(self.lon0[rows], self.lat0[rows], self.lon[rows], self.lat[rows])
 
     @cached_property
     def stride_m(self) -> Floats:
@@ -90,10 +90,15 @@ class _Tree:
     def __init__(self, boxes: Floats, owner: Rows) -> None:
         self._owner = owner
         self._tree = shapely.STRtree(shapely.box(*boxes.T))
+        self._raster = Raster(boxes)
 
     def pairs(self, ways: _Ways, only: Rows | None = None) -> Pairs:
-        point, box = self._tree.query(ways.lines if only is None else ways.lines[only])
-        return (point if only is None else only[point]), self._owner[box]
+        """Of all ways, or of those numbered `only`."""
+        rows = np.arange(len(ways.lon)) if only is None else only
+        ends = (column[rows] for column in (ways.lon0, ways.lat0, ways.lon, ways.lat))
+        rows = rows[self._raster.may_matter(*ends)]
+        point, box = self._tree.query(ways.lines(rows))
+        return rows[point], self._owner[box]
 
 
 class _Scoped:
@@ -235,20 +240,21 @@ class FenceIndex:
 
     def _pass(self, ways: _Ways, point: Rows, fence: Rows, distance_m: Floats) -> tuple[Floats, Floats]:
         pass_in, pass_out = np.full(len(point), np.nan), np.full(len(point), np.nan)
-        # A way shorter than the distance to the border cannot have crossed it.
-        stride_m = ways.stride_m[point]
-        too_short = (distance_m > stride_m * _STRIDE_PAD + 1.0) & (distance_m < _STRIDE_LIMIT_M)
-        at = np.flatnonzero((distance_m > 0) & (stride_m > 0) & ~too_short & self._passes[fence])
-        f_in, f_out = self._table.intervals(
-            fence[at],
-            ways.lon0[point[at]],
-            ways.lat0[point[at]],
-            ways.lon[point[at]],
-            ways.lat[point[at]],
+        stride_m = ways.stride_m[point] * _STRIDE_PAD + 1.0
+        # A way through is at least as long as the distances of its ends to the border together. Cutting ways with
+        # outlines costs most, so those are left out that cannot have crossed, first by one end, then by both.
+        far = distance_m < _STRIDE_LIMIT_M
+        at = np.flatnonzero(
+            (distance_m > 0)
+            & (ways.stride_m[point] > 0)
+            & ~((distance_m > stride_m) & far)
+            & self._passes[fence]
         )
-        through = ~np.isnan(f_in)
-        at, f_in, f_out = at[through], f_in[through], f_out[through]
         start_m = self._table.distance_m(fence[at], ways.lon0[point[at]], ways.lat0[point[at]])
-        outside = start_m > 0
-        pass_in[at[outside]], pass_out[at[outside]] = f_in[outside], f_out[outside]
+        apart = (start_m + distance_m[at] > stride_m[at]) & far[at] & (start_m < _STRIDE_LIMIT_M)
+        at = at[(start_m > 0) & ~apart]
+        ends = (column[point[at]] for column in (ways.lon0, ways.lat0, ways.lon, ways.lat))
+        f_in, f_out = self._table.intervals(fence[at], *ends)
+        through = ~np.isnan(f_in)
+        pass_in[at[through]], pass_out[at[through]] = f_in[through], f_out[through]
         return pass_in, pass_out

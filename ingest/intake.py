@@ -67,21 +67,32 @@ class Intake(msgspec.Struct, frozen=True):
     handled_seqs: dict[int, set[int]]  # device id -> numbers that need no resending
     told: list[Told]
     spoke: Spoke
+    deferred: frozenset[int] = frozenset()  # numbers of messages that are backlog and were left for later
 
     @property
     def received(self) -> int:
         return len(self.pings) + len(self.repeated) + len(self.refused)
 
 
-def take_in(messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> Intake:
-    """Decode and check every message; nothing here raises for what a device sent."""
+def take_in(
+    messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, defer_after_us: int = 0
+) -> Intake:
+    """Decode and check every message; nothing here raises for what a device sent.
+
+    With `defer_after_us` messages of which even the newest ping is older than that at its arrival are left for
+    later, untouched; 0 = none are.
+    """
     desk = _Desk(messages, fleet, limits)
     for number, message in enumerate(messages):
         desk.take(number, message)
     ids = desk.ids()
-    pings = desk.checked(*desk.columns(ids))
-    kept, repeated = _without_repeats(pings)
-    return Intake(kept, repeated, desk.refused, desk.handled_seqs, desk.told, desk.spoke(ids))
+    pings, origin = desk.columns(ids)
+    deferred = desk.backlog(pings, origin, defer_after_us)
+    if deferred:
+        rows = np.flatnonzero(~np.isin(origin, list(deferred)))
+        pings, origin = pings.take(rows), origin[rows]
+    kept, repeated = _without_repeats(desk.checked(pings, origin))
+    return Intake(kept, repeated, desk.refused, desk.handled_seqs, desk.told, desk.spoke(ids), deferred)
 
 
 class _Desk:
@@ -98,6 +109,7 @@ class _Desk:
         self.refused: list[Refused] = []
         self.handled_seqs: dict[int, set[int]] = {}
         self.told: list[Told] = []
+        self._settled: set[int] = set()  # messages of which something was written down already
 
     def take(self, number: int, message: Message) -> None:
         if message.retained:
@@ -124,6 +136,8 @@ class _Desk:
         device = self._device(uid, found)
         self._devices.append(device)
         self._uids.append(uid)
+        if decoded.rejected or device is None:
+            self._settled.add(number)
         for rejection in decoded.rejected:
             self.refuse(number, rejection)
         if device is None:
@@ -139,6 +153,7 @@ class _Desk:
         if decoded.presence is not None and (presence is None or not _is_its_own(presence)):
             self._no_sign_of_life.append(number)
         if presence is not None or decoded.results or decoded.report is not None:
+            self._settled.add(number)
             results = [_of_command(result, found) for result in decoded.results]
             self.told.append(Told(device, message.received_us, presence, results, decoded.report))
 
@@ -180,6 +195,17 @@ class _Desk:
             parts.append(from_pings(self._pings, ids[origin], received_us[origin]))
             origins.append(origin)
         return (parts[0] if len(parts) == 1 else together(parts)), np.concatenate(origins)
+
+    def backlog(self, pings: Pings, origin: Ints, defer_after_us: int) -> frozenset[int]:
+        """Numbers of messages that hold nothing but old pings."""
+        old = pings.received_us - pings.time_us > defer_after_us
+        if not defer_after_us or not old.any():
+            return frozenset()
+        holds_old = np.zeros(len(self._messages), bool)
+        holds_new = np.zeros(len(self._messages), bool)
+        holds_old[origin[old]] = True
+        holds_new[origin[~old]] = True
+        return frozenset(np.flatnonzero(holds_old & ~holds_new).tolist()) - self._settled
 
     def checked(self, pings: Pings, origin: Ints) -> Pings:
         """The pings that pass the steps; the others are refused."""

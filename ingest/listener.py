@@ -1,252 +1,151 @@
-"""The MQTT side of a worker: what the broker delivers, in batches, and acks that wait for the commit.
+"""The MQTT side of a worker: two sessions, live and backlog, and batches of theirs in turn.
 
-gmqtt acks when a message's handler returns, which costs a task a message. Here its handler of
-PUBLISH packets is replaced on the instance: a delivery is one list append, and a whole batch is
-acked by one write. That reaches for private names: gmqtt is pinned and
-`tests/integration/ingest/test_listener.py` holds it to them.
+Native devices send their backlog on topics of its own, which a session of its own delivers: its queue at the broker
+and its window are not the live one's. Formats without such topics send old and new alike; what turns out to be old
+when it is read is put aside (`defer`) and takes its turn with the backlog.
 """
 
 import asyncio
 import contextlib
-import struct
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
-import gmqtt
 import msgspec
-from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from brokers.topics import BROKER_EVENTS, ingest_filters
-from config import clock
-from config.logging import get_logger
+from brokers.topics import Lane as LaneName
 from config.settings import Settings
 from ingest.codecs.registry import foreign_filters
-from ingest.intake import Message
+from ingest.lane import MAX_BATCH_BYTES, Delivery, Lane, RefusedByBrokerError, ack
+from ingest.turns import CALM_AFTER_S, Pace, Waiting, next_turn
 
-log = get_logger(__name__)
+__all__ = ["Batch", "Delivery", "Listener", "RefusedByBrokerError"]
 
-_PUBACK = struct.Struct("!BBH")
-_MAX_BATCH_BYTES = 4 * 1024 * 1024
-# Counting messages alone would let 40,000 of the largest ones in.
-_MOST_WAITING_BYTES = 64 * 1024 * 1024
-_REFUSED = 128
-_PUBLISH, _QOS_BITS, _QOS_1, _RETAIN = 0x30, 0x06, 0x02, 0x01  # MQTT 5, 3.3.1
+BACKLOG_SUFFIX: Final = "-backlog"
+# Put aside at most so much of what came by the live session, which waits for their acks.
+_MOST_DEFERRED_BYTES: Final = 32 * 1024 * 1024
 
 
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A message that waits to be stored; acked on the connection it came by, or not at all."""
+class Batch(msgspec.Struct, frozen=True):
+    """Empty = the listener was closed and nothing is left."""
 
-    message: Message
-    mid: int | None  # packet identifier; None for QoS 0
-    connection: Any
-    arrived_s: float  # time.monotonic()
+    deliveries: Sequence[Delivery]
+    lane: LaneName
 
-
-class RefusedByBrokerError(Exception):
-    """The broker does not accept this worker; trying again cannot help."""
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(delivery.message.payload) for delivery in self.deliveries)
 
 
 class Listener:
-    """One MQTT session. Call `connect`, then `next_batch` and `ack` in turn, then `leave`."""
+    """Call `connect`, then `next_batch`, `ack` or `defer`, and `took` in turn, then `leave`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pending: deque[Delivery] = deque()
-        self._pending_bytes = 0
-        self._arrived = asyncio.Event()
-        self._filled = asyncio.Event()
+        shared = settings.mqtt_shared_subscription
+        self._batch_wait_s = settings.ingest_batch_wait_ms / 1000
+        self._batch_messages = settings.ingest_batch_pings
+        self._most_deferred = settings.ingest_receive_maximum // 2
+        self._woken = asyncio.Event()
         self._closing = False
-        self._most_waiting = 2 * settings.ingest_receive_maximum
-        self._paused: Any = None  # the connection that is not being read for now
-        self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._version = MQTTv50 if settings.mqtt_protocol == "5" else MQTTv311
-        self._client = self._new_client()
-
-    def _new_client(self) -> gmqtt.Client:
-        settings = self._settings
-        properties: dict[str, int] = {}
-        if self._version == MQTTv50:
-            properties = {
-                "session_expiry_interval": settings.ingest_session_expiry_s,
-                "receive_maximum": settings.ingest_receive_maximum,
-            }
-        client = gmqtt.Client(
-            settings.ingest_worker, clean_session=False, optimistic_acknowledgement=False, **properties
-        )
-        client.set_auth_credentials(settings.ingest_worker, settings.mqtt_service_password.get_secret_value())
-        client.set_config({"reconnect_retries": -1, "reconnect_delay": 1})
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_unacked_message
-        self._slow_publish = client._package_handler._handle_publish_packet
-        client._package_handler._handler_cache[_PUBLISH] = self._on_publish
-        client._package_handler._handle_qos_1_publish_packet = self._on_qos1
-        return client
+        name = settings.ingest_worker
+        events = BROKER_EVENTS if settings.mqtt_presence_events else ()
+        filters = ingest_filters("live", shared, [*foreign_filters(), *events])
+        self._live = Lane(settings, name, filters, self._woken.set)
+        old = ingest_filters("backlog", shared)
+        self._backlog = Lane(settings, name + BACKLOG_SUFFIX, old, self._woken.set)
+        self._deferred: deque[Delivery] = deque()
+        self._deferred_bytes = 0
+        self._pace = Pace()
+        self._last_live_s = self._last_backlog_s = time.monotonic()
 
     async def connect(self, deadline_s: float = 30.0) -> None:
-        """Connect and subscribe; waits for a broker that is not up yet. Raises RefusedByBrokerError."""
-        give_up = time.monotonic() + deadline_s
-        settings = self._settings
+        """Both sessions; waits for a broker that is not up yet. Raises RefusedByBrokerError."""
+        await self._live.connect(deadline_s)
+        await self._backlog.connect(deadline_s)
+
+    async def next_batch(self) -> Batch:
+        """Wait for messages; a live batch closes when it is full or its first message has waited long enough."""
         while True:
-            try:
-                await self._client.connect(settings.mqtt_host, settings.mqtt_port, version=self._version)
-                break
-            except OSError:
-                if time.monotonic() > give_up:
-                    raise
-                await asyncio.sleep(0.2)
-            except gmqtt.mqtt.handler.MQTTConnectError as error:
-                raise RefusedByBrokerError(f"the broker refused {settings.ingest_worker}: {error}") from error
-        await asyncio.wait_for(self._subscribed, deadline_s)
-
-    def _on_connect(self, client: gmqtt.Client, session_present: int, code: int, properties: Any) -> None:
-        log.info("connected to the broker", session_present=bool(session_present))
-        shared = self._settings.mqtt_shared_subscription
-        events = BROKER_EVENTS if self._settings.mqtt_presence_events else ()
-        filters = ingest_filters("live", shared, [*foreign_filters(), *events])
-        filters += ingest_filters("backlog", shared)
-        # Also with a session present: the filters of this version may be others.
-        client.subscribe([gmqtt.Subscription(topic, qos=qos) for topic, qos in filters])
-
-    def _on_subscribe(self, client: gmqtt.Client, mid: int, granted: Sequence[int], properties: Any) -> None:
-        if any(code >= _REFUSED for code in granted):
-            error = RefusedByBrokerError(f"the broker refused a subscription: codes {list(granted)}")
-            if self._subscribed.done():
-                log.error("a subscription was refused after a reconnect", codes=list(granted))
-            else:
-                self._subscribed.set_exception(error)
-        elif not self._subscribed.done():
-            self._subscribed.set_result(None)
-
-    def _on_disconnect(self, client: gmqtt.Client, packet: Any, exc: Any = None) -> None:
-        if not self._closing:
-            log.warning("lost the broker; reconnecting")
-
-    def _on_publish(self, command: int, packet: bytes) -> None:
-        """The common PUBLISH read directly: QoS 1 without properties. All else takes gmqtt's way."""
-        at = 2 + (packet[0] << 8 | packet[1])
-        v5 = self._version == MQTTv50
-        if command & _QOS_BITS != _QOS_1 or (v5 and packet[at + 2] != 0):
-            self._slow_publish(command, packet)
-            return
-        mid = packet[at] << 8 | packet[at + 1]
-        try:
-            topic = packet[2:at].decode()
-        except UnicodeDecodeError:
-            topic = packet[2:at].decode("utf-8", "replace")
-        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid, bool(command & _RETAIN))
-
-    def _on_qos1(self, mid: int, payload: bytes, topic: str | bytes, properties: dict[str, Any]) -> None:
-        self._take(topic, payload, mid, bool(properties.get("retain")))
-
-    def _on_unacked_message(
-        self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
-    ) -> int:
-        self._take(topic, payload, None, bool(properties.get("retain")))
-        return 0
-
-    def _take(self, topic: str | bytes, payload: bytes, mid: int | None, retained: bool) -> None:
-        if isinstance(topic, bytes):
-            topic = topic.decode("utf-8", "replace")
-        connection = self._client._connection
-        message = Message(topic, payload, clock.now_us(), retained)
-        self._pending.append(Delivery(message, mid, connection, time.monotonic()))
-        self._pending_bytes += len(payload)
-        if not self._arrived.is_set():
-            self._arrived.set()
-        if self._full():
-            self._filled.set()
-        self._pause(connection)
-
-    def _pause(self, connection: Any) -> None:
-        """Stop reading while enough waits: not every broker keeps to the Receive Maximum."""
-        if self._paused is connection:
-            return
-        if len(self._pending) >= self._most_waiting or self._pending_bytes >= _MOST_WAITING_BYTES:
-            # Perhaps one that is gone was paused before: only the present one delivers.
-            self._paused = connection
-            connection._transport.pause_reading()
-
-    def _resume(self) -> None:
-        few = len(self._pending) <= self._most_waiting // 2
-        if self._paused is not None and few and self._pending_bytes <= _MOST_WAITING_BYTES // 2:
-            connection, self._paused = self._paused, None
-            if not connection.is_closing():
-                connection._transport.resume_reading()
-
-    async def next_batch(self) -> list[Delivery]:
-        """Wait for messages; a batch closes when it is full or its first message has waited long enough.
-
-        Returns an empty list when the listener was closed and nothing is left.
-        """
-        settings = self._settings
-        while not self._pending:
-            if self._closing:
-                return []
-            self._arrived.clear()
-            await self._arrived.wait()
-        waited_s = time.monotonic() - self._pending[0].arrived_s
-        left_s = settings.ingest_batch_wait_ms / 1000 - waited_s
-        self._filled.clear()
-        if left_s > 0 and not self._full() and not self._closing:
+            self._woken.clear()
+            turn = next_turn(self._waiting(), self._batch_wait_s)
+            if turn.kind == "live":
+                return Batch(self._live.take(self._batch_messages, MAX_BATCH_BYTES), "live")
+            if turn.kind == "backlog":
+                return Batch(self._slice(), "backlog")
+            if turn.kind == "done":
+                return Batch((), "live")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._filled.wait(), left_s)
-        return self._cut()
+                await asyncio.wait_for(self._woken.wait(), turn.wait_s)
 
-    def _full(self) -> bool:
-        return (
-            len(self._pending) >= self._settings.ingest_batch_pings or self._pending_bytes >= _MAX_BATCH_BYTES
+    def _waiting(self) -> Waiting:
+        return Waiting(
+            time.monotonic(),
+            self._live.since_s,
+            self._live.is_full,
+            bool(self._deferred or self._backlog.waiting),
+            self._last_live_s,
+            self._last_backlog_s,
+            self._closing,
         )
 
-    def _cut(self) -> list[Delivery]:
-        batch: list[Delivery] = []
-        size = 0
-        while self._pending and len(batch) < self._settings.ingest_batch_pings and size < _MAX_BATCH_BYTES:
-            delivery = self._pending.popleft()
-            size += len(delivery.message.payload)
-            batch.append(delivery)
-        self._pending_bytes -= size
-        self._resume()
-        return batch
+    def _slice(self) -> list[Delivery]:
+        """Backlog for one turn; what was put aside goes first, as the live session's window waits for it."""
+        calm = self._live.since_s is None and time.monotonic() - self._last_live_s > CALM_AFTER_S
+        left = min(self._pace.slice_bytes(calm), MAX_BATCH_BYTES)
+        taken: list[Delivery] = []
+        while self._deferred and left > 0 and len(taken) < self._batch_messages:
+            delivery = self._deferred.popleft()
+            self._deferred_bytes -= len(delivery.message.payload)
+            left -= len(delivery.message.payload)
+            taken.append(delivery)
+        return taken + self._backlog.take(self._batch_messages - len(taken), left)
 
-    def ack(self, batch: Sequence[Delivery]) -> None:
-        """Tell the broker that these are stored. Those of a lost connection will come again."""
-        connection = self._client._connection
-        if connection is None or connection.is_closing():
-            return
-        # Also in MQTT 5: without a reason code it is success.
-        packets = [
-            _PUBACK.pack(0x40, 2, delivery.mid)
-            for delivery in batch
-            if delivery.mid is not None and delivery.connection is connection
-        ]
-        if packets:
-            connection.send_package(b"".join(packets))
+    @property
+    def may_defer(self) -> bool:
+        """Whether old messages of the live session may be put aside; with too many of them its window would close."""
+        return len(self._deferred) < self._most_deferred and self._deferred_bytes < _MOST_DEFERRED_BYTES
+
+    def defer(self, deliveries: Sequence[Delivery]) -> None:
+        """Put aside what a live batch turned out to hold of backlog."""
+        self._deferred.extend(deliveries)
+        self._deferred_bytes += sum(len(delivery.message.payload) for delivery in deliveries)
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker that these are stored."""
+        ack(deliveries)
+
+    def took(self, batch: Batch, seconds: float) -> None:
+        """How long the batch was worked on."""
+        if batch.lane == "live":
+            self._last_live_s = time.monotonic()
+        else:
+            self._last_backlog_s = time.monotonic()
+            self._pace.took(batch.size_bytes, seconds)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send at most once, now; used for application acks, which devices ask for again by resending."""
-        connection = self._client._connection
-        if connection is not None and not connection.is_closing():
-            self._client.publish(topic, payload, qos=0)
+        self._live.publish(topic, payload)
 
     @property
     def waiting(self) -> int:
-        """Messages received and not yet taken into a batch."""
-        return len(self._pending)
+        """Live messages received and not yet in a batch."""
+        return self._live.waiting
+
+    @property
+    def backlog_waiting(self) -> int:
+        """Old messages received and not yet in a batch."""
+        return self._backlog.waiting + len(self._deferred)
 
     def close(self) -> None:
         """No more waiting for messages: `next_batch` returns what is left, then nothing."""
         self._closing = True
-        self._arrived.set()
-        self._filled.set()
+        self._live.close()
+        self._backlog.close()
+        self._woken.set()
 
     async def leave(self) -> None:
-        """Disconnect; with `ingest_leave=end` the session goes, and its share moves to the others."""
-        self._closing = True
-        if self._version == MQTTv50 and self._settings.ingest_leave == "end":
-            await self._client.disconnect(session_expiry_interval=0)
-        else:
-            await self._client.disconnect()
+        """End both sessions, as the settings say."""
+        await self._live.leave()
+        await self._backlog.leave()

@@ -23,15 +23,15 @@ class Metrics:
         self.crossings = self._counter("crossings", "fence crossings told")
         self.refolded = self._counter("refolded_pings", "pings folded again because of late ones")
         self.batch_seconds = Histogram(
-            "mess_ingest_batch_seconds", "time of one batch, commit included", buckets=_SECONDS,
-            registry=self.registry,
+            "mess_ingest_batch_seconds", "time of one batch, commit included", ["lane"],
+            buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.delay_seconds = Histogram(
-            "mess_ingest_delay_seconds", "oldest message of a batch: from arrival to commit",
+            "mess_ingest_delay_seconds", "oldest message of a batch: from arrival to commit", ["lane"],
             buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.waiting = Gauge(
-            "mess_ingest_waiting_messages", "received, not yet in a batch", registry=self.registry
+            "mess_ingest_waiting_messages", "received, not yet in a batch", ["lane"], registry=self.registry
         )
         self.news_dropped = self._counter("live_updates_dropped", "batches not told to live viewers")
         self.database_retries = self._counter("database_retries", "batches tried again")
@@ -48,6 +48,13 @@ class Metrics:
         self.crossings.inc(crossings)
         for reason, count in reasons.items():
             self.rejected.labels(reason).inc(count)
+
+    def lane(self, lane: str, batch_s: float, delay_s: float, waiting: int, backlog_waiting: int) -> None:
+        """After each batch of a lane, `live` or `backlog`."""
+        self.batch_seconds.labels(lane).observe(batch_s)
+        self.delay_seconds.labels(lane).observe(delay_s)
+        self.waiting.labels("live").set(waiting)
+        self.waiting.labels("backlog").set(backlog_waiting)
 
     def serve(self, host: str, port: int) -> None:
         """Answer `GET /metrics` from a thread of its own."""

@@ -10,7 +10,7 @@
 
 Going through the fixes one after the other, or in any pieces, ends in the same state and tells the same.
 The idea of a window of distance and duration, and of walking back to the true start, is common among trackers'
-servers (Traccar's newer motion logic, Wialon's trip detector); `docs/telemetry.md` compares.
+servers (Traccar's newer motion logic, Wialon's trip detector); `docs/motion.md` compares.
 """
 
 from collections.abc import Sequence

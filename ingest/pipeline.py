@@ -1,26 +1,31 @@
 """One batch of messages, one transaction: store, fold, tell; acks and news follow its commit."""
 
+import contextlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
 import psycopg
+from psycopg.errors import UniqueViolation
 
 from geofence.index import FenceIndex
 from ingest import interval_store, presence_store, store, visit_store
 from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refused
-from ingest.arbitration import VehicleInput, fix_of
-from ingest.fleet import NO_CARRIER, NO_VEHICLE, FenceCache, Fleet, load_fleet, versions
-from ingest.fold import VehicleOutput, all_on_time, fold, late_rows
+from ingest.arbitration import VehicleInput
+from ingest.assembly import earliest_us, on_time, track_of, with_stored
+from ingest.copying import Copying
+from ingest.fleet import FenceCache, Fleet, load_fleet, versions
+from ingest.fold import VehicleOutput, fold
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
 from ingest.interval_store import ToldInterval
 from ingest.ping import Ping
 from ingest.presence_store import PresenceChange
 from ingest.presence_watch import PresenceSettings, Watch
 from ingest.state import VehicleState
-from ingest.store import Checkpoint, Position, Track
-from ingest.track import TRUE, Pings, groups, known, numbers_by_device, together
+from ingest.store import Checkpoint, Position
+from ingest.track import TRUE, Pings, groups, known, numbers_by_device
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
@@ -60,6 +65,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     intervals: list[ToldInterval]
     presence: list[PresenceChange] = []
     answered: list[int] = []  # devices with answers to commands
+    deferred: frozenset[int] = frozenset()  # numbers of messages that were left for later
 
 
 class _Cached(msgspec.Struct):
@@ -85,14 +91,22 @@ class Pipeline:
         self._cache: dict[int, _Cached] = {}
         self._watch = Watch(connection, settings.presence)
         self._expect_duplicates = False
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix="copy")
 
-    def process(self, messages: Sequence[Message]) -> BatchResult:
-        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing."""
+    def close(self) -> None:
+        """End its thread. The connection is the caller's."""
+        self._copier.shutdown()
+
+    def process(self, messages: Sequence[Message], *, defer_after_us: int = 0) -> BatchResult:
+        """Store and fold the messages; returns after the commit. Raises psycopg errors, having changed nothing.
+
+        `defer_after_us`: see `ingest.intake.take_in`.
+        """
         while True:
             folded: dict[int, _Cached] = {}
             try:
                 with self._connection.transaction():
-                    result = self._transact(messages, folded)
+                    result = self._transact(messages, folded, defer_after_us)
             except _StaleFleetError:
                 self._fleet = None
                 continue
@@ -108,8 +122,12 @@ class Pipeline:
 
     def tend_presence(self, now_us: int) -> list[PresenceChange]:
         """Write signs of life that wait for a batch, and tell who is gone; each piece is a transaction."""
-        with self._connection.transaction():
-            told = self._watch.flush()
+        try:
+            with self._connection.transaction():
+                told = self._watch.flush()
+        except BaseException:
+            self._watch.forget()
+            raise
         self._watch.committed()
         while True:
             with self._connection.transaction():
@@ -118,23 +136,19 @@ class Pipeline:
             if len(gone) < presence_store.SWEPT_AT_ONCE:
                 return told
 
-    def _transact(self, messages: Sequence[Message], folded: dict[int, _Cached]) -> BatchResult:
+    def _transact(
+        self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int
+    ) -> BatchResult:
         connection, worker = self._connection, self._settings.worker
         fleet = self._current_fleet()
-        intake = self._take_in(messages, fleet)
-        pings, new, replaced = intake.pings, intake.pings, intake.pings.take(_NO_ROWS)
-        if len(pings):
-            stored = store.copy_pings(connection, pings, expect_duplicates=self._expect_duplicates)
-            self._expect_duplicates = len(stored.new) < len(pings)
-            if self._expect_duplicates:
-                new, replaced = pings.take(stored.new), pings.take(stored.replaced)
-        news = self._fold_new(fleet, new, replaced, folded)
+        intake = self._take_in(messages, fleet, defer_after_us)
+        new, news = self._store(fleet, intake.pings, folded)
         save_refused(connection, worker, intake.refused)
         totals = Totals(
-            messages=len(messages),
+            messages=len(messages) - len(intake.deferred),
             received=intake.received,
             stored=len(new),
-            duplicate=len(intake.repeated) + len(pings) - len(new),
+            duplicate=len(intake.repeated) + len(intake.pings) - len(new),
             rejected=len(intake.refused),
             late=news.late,
         )
@@ -147,12 +161,20 @@ class Pipeline:
         answers = [(told.device.id, told.received_us, each) for told in intake.told for each in told.results]
         answered = presence_store.save_results(connection, answers)
         return BatchResult(
-            totals, reasons, acks, news.live, news.crossings, news.intervals, presence, answered
+            totals,
+            reasons,
+            acks,
+            news.live,
+            news.crossings,
+            news.intervals,
+            presence,
+            answered,
+            intake.deferred,
         )
 
-    def _take_in(self, messages: Sequence[Message], fleet: Fleet) -> Intake:
+    def _take_in(self, messages: Sequence[Message], fleet: Fleet, defer_after_us: int) -> Intake:
         try:
-            return take_in(messages, fleet, self._settings.intake)
+            return take_in(messages, fleet, self._settings.intake, defer_after_us)
         except OverflowError as error:
             # As if the database had refused it: the caller looks for the message and sets it aside.
             raise psycopg.DataError(f"a value that no column holds: {error}") from error
@@ -169,29 +191,79 @@ class Pipeline:
             raise _StaleFleetError
         return self._fences.current(fence_version)
 
-    def _fold_new(self, fleet: Fleet, new: Pings, replaced: Pings, folded: dict[int, _Cached]) -> "_News":
-        track = _track(fleet, new)
-        dirty: dict[int, int | None] = dict(_earliest(_track(fleet, replaced)))
+    def _store(self, fleet: Fleet, pings: Pings, folded: dict[int, _Cached]) -> "tuple[Pings, _News]":
+        """Store and fold; the pings that were new, and what came of them."""
+        if not len(pings):
+            return pings, _News(0, [], [], [])
+        if not self._expect_duplicates:
+            copying = Copying(self._copier, self._connection, pings)
+            try:
+                with self._connection.transaction():
+                    return pings, self._fold_new(fleet, pings, folded, copying)
+            except UniqueViolation:
+                folded.clear()
+        stored = store.merge_pings(self._connection, pings)
+        self._expect_duplicates = len(stored.new) < len(pings)
+        new, replaced = pings.take(stored.new), pings.take(stored.replaced)
+        changed = dict(earliest_us(track_of(fleet, replaced)))
+        return new, self._fold_new(fleet, new, folded, changed=changed)
+
+    def _fold_new(
+        self,
+        fleet: Fleet,
+        new: Pings,
+        folded: dict[int, _Cached],
+        copying: "Copying | None" = None,
+        changed: dict[int, int] | None = None,
+    ) -> "_News":
+        """Fold pings that are stored already, or are being copied meanwhile.
+
+        `changed`: vehicles of which a stored ping was replaced, and from when.
+        """
+        track = track_of(fleet, new)
+        dirty: dict[int, int | None] = dict(changed or {})
         if not len(track.vehicle):
-            if len(new) and versions(self._connection)[0] != fleet.version:
-                # Only after a write is the answer good for the rest of the batch, see ingest.settling.
-                raise _StaleFleetError
-            store.mark_dirty(self._connection, dirty)
-            return _News(0, [], [], [])
+            return self._without_vehicles(fleet, new, copying, dirty)
         starts, _ = groups(track.vehicle)
         locked = store.lock_vehicles(self._connection, track.vehicle[starts].tolist())
         fences = self._current_fences(fleet)
-        states, behind = self._states(locked)
+        states, after_us = self._states(locked)
         for vehicle_id in locked.keys() - states.keys():
             # What it remembered cannot be read: it is folded again from its first ping, in pieces.
             dirty[vehicle_id] = None
-        inputs, late = _on_time(fleet, track, states, dirty)
-        if behind is not None:
-            # Others stored pings since our checkpoint; they are in the database, ours too.
-            track = _with_stored(track, behind)
-            inputs, _ = _on_time(fleet, track, states, {})
+        inputs, late = on_time(fleet, track, states, dirty)
+        if after_us:
+            # Others stored pings since our checkpoint; they are in the database, and so have to be ours.
+            if copying:
+                copying.finish()
+            track = with_stored(track, store.pings_after(self._connection, after_us))
+            inputs, _ = on_time(fleet, track, states, {})
+        with copying or contextlib.nullcontext():
+            outputs = fold(track.pings, track.priority, inputs, fences)
         store.mark_dirty(self._connection, dirty)
-        outputs = fold(track.pings, track.priority, inputs, fences)
+        return self._tell(fleet, track.pings, inputs, outputs, late, locked, folded)
+
+    def _without_vehicles(
+        self, fleet: Fleet, new: Pings, copying: "Copying | None", dirty: dict[int, int | None]
+    ) -> "_News":
+        if copying:
+            copying.finish()
+        if len(new) and versions(self._connection)[0] != fleet.version:
+            # Only after a write is the answer good for the rest of the batch, see ingest.settling.
+            raise _StaleFleetError
+        store.mark_dirty(self._connection, dirty)
+        return _News(0, [], [], [])
+
+    def _tell(
+        self,
+        fleet: Fleet,
+        pings: Pings,
+        inputs: Sequence[VehicleInput],
+        outputs: Sequence[VehicleOutput],
+        late: int,
+        locked: dict[int, int],
+        folded: dict[int, _Cached],
+    ) -> "_News":
         told = [(o.vehicle_id, o.told) for o in outputs if o.told]
         transitions = [
             (o.vehicle_id, i.state, o.transitions)
@@ -200,11 +272,11 @@ class Pipeline:
         ]
         crossings = visit_store.tell_transitions(self._connection, transitions)
         intervals = interval_store.tell(self._connection, told)
-        self._save(track.pings, inputs, outputs, locked, folded)
-        return _News(late, _live(fleet, track.pings, outputs), crossings, intervals)
+        self._save(pings, inputs, outputs, locked, folded)
+        return _News(late, _live(fleet, pings, outputs), crossings, intervals)
 
-    def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], Track | None]:
-        """Each locked vehicle's state, if there is one; and the pings that others stored since it was saved."""
+    def _states(self, locked: dict[int, int]) -> tuple[dict[int, VehicleState], dict[int, int | None]]:
+        """Each locked vehicle's state, if there is one; and from when others stored pings since it was saved."""
         states: dict[int, VehicleState] = {}
         unknown: list[int] = []
         for vehicle_id, version in locked.items():
@@ -214,7 +286,7 @@ class Pipeline:
             else:
                 unknown.append(vehicle_id)
         if not unknown:
-            return states, None
+            return states, {}
         after: dict[int, int | None] = {}
         for vehicle_id, (state, version) in store.load_states(self._connection, unknown).items():
             self._cache.pop(vehicle_id, None)
@@ -225,7 +297,7 @@ class Pipeline:
             # A checkpoint of the version before ours misses nothing; after an older one pings follow.
             if state is not None and not newest:
                 after[vehicle_id] = state.key[0] if state.last else None
-        return states, store.pings_after(self._connection, after) if after else None
+        return states, after
 
     def _save(
         self,
@@ -272,93 +344,23 @@ class _News(msgspec.Struct, frozen=True):
     intervals: list[ToldInterval]
 
 
-_NO_ROWS = np.empty(0, np.int64)
-
-
-def _track(fleet: Fleet, pings: Pings) -> Track:
-    """The pings of devices on a vehicle, in the order of the fold."""
-    devices, places = np.unique(pings.device, return_inverse=True)
-    known_devices = [fleet.by_id[device_id] for device_id in devices.tolist()]
-    only = [device.only_vehicle for device in known_devices]
-    vehicle = np.array([NO_VEHICLE if each is None else each for each in only], np.int64)[places]
-    for place, (device, each) in enumerate(zip(known_devices, only, strict=True)):
-        if each is None:
-            rows = np.flatnonzero(places == place)
-            vehicle[rows] = device.vehicles_at(pings.time_us[rows])
-    priority = np.array([device.priority for device in known_devices], np.int64)[places]
-    riding = np.flatnonzero(vehicle != NO_VEHICLE)
-    if len(riding) < len(vehicle):
-        pings, vehicle, priority = pings.take(riding), vehicle[riding], priority[riding]
-    return store.in_order(Track(pings, vehicle, priority))
-
-
-def _with_stored(track: Track, behind: Track) -> Track:
-    """The track with the stored pings of the vehicles that `behind` has, instead of their new ones alone."""
-    others = np.flatnonzero(~np.isin(track.vehicle, np.unique(behind.vehicle)))
-    return store.in_order(
-        Track(
-            together([track.pings.take(others), behind.pings]),
-            np.concatenate([track.vehicle[others], behind.vehicle]),
-            np.concatenate([track.priority[others], behind.priority]),
-        )
-    )
-
-
-def _earliest(track: Track) -> dict[int, int]:
-    """From when each vehicle has to be folded again because a stored ping changed."""
-    starts, _ = groups(track.vehicle)
-    return dict(zip(track.vehicle[starts].tolist(), track.pings.time_us[starts].tolist(), strict=True))
-
-
-def _on_time(
-    fleet: Fleet, track: Track, states: dict[int, VehicleState], dirty: dict[int, int | None]
-) -> tuple[list[VehicleInput], int]:
-    """Each vehicle's rows after its state, and how many came late; from when those change something goes to `dirty`."""
-    inputs, late = [], 0
-    starts, stops = groups(track.vehicle)
-    columns = (track.vehicle[starts], starts, stops, track.pings.time_us[starts])
-    for vehicle_id, start, stop, first_us in zip(*(column.tolist() for column in columns), strict=True):
-        state = states.get(vehicle_id)
-        if state is None:
-            continue
-        vehicle = VehicleInput(
-            vehicle_id,
-            fleet.carriers.get(vehicle_id, NO_CARRIER),
-            state,
-            fleet.rules_of(vehicle_id),
-            start,
-            stop,
-        )
-        if not all_on_time(state, first_us):
-            count, changed_us = late_rows(track.pings, track.priority, vehicle)
-            late += count
-            vehicle = msgspec.structs.replace(vehicle, start=start + count)
-            if changed_us is not None:
-                earliest_us = dirty.get(vehicle_id, changed_us)
-                dirty[vehicle_id] = None if earliest_us is None else min(changed_us, earliest_us)
-        inputs.append(vehicle)
-    return inputs, late
-
-
 def _position(pings: Pings, output: VehicleOutput) -> Position | None:
-    if not len(output.used):
-        last = output.state.last
+    last = output.state.last
+    if last is None or not len(output.used):
         return None if last is None else Position(last, None, None, None)
     row = int(output.used[-1])
     speed_kmh, heading_deg = (known(column[row].item()) for column in (pings.speed_kmh, pings.heading_deg))
-    return Position(fix_of(pings, row), speed_kmh, heading_deg, bool(pings.mock[row] == TRUE))
+    return Position(last, speed_kmh, heading_deg, bool(pings.mock[row] == TRUE))
 
 
 def _live(fleet: Fleet, pings: Pings, outputs: Sequence[VehicleOutput]) -> list[LivePing]:
     """The newest position of each vehicle that moved on in this batch."""
-    live = []
-    for output in outputs:
-        if len(output.used):
-            row = int(output.used[-1])
-            # Read back from the database it has no arrival: somebody else told it.
-            if pings.received_us[row]:
-                device_id = int(pings.device[row])
-                live.append(
-                    LivePing(output.vehicle_id, device_id, fleet.by_id[device_id].kind, pings.ping(row))
-                )
-    return live
+    moved = [output for output in outputs if len(output.used)]
+    rows = np.array([output.used[-1] for output in moved], np.int64)
+    # Read back from the database a ping has no arrival: somebody else told it.
+    fresh = np.flatnonzero(pings.received_us[rows])
+    devices = pings.device[rows[fresh]].tolist()
+    return [
+        LivePing(moved[place].vehicle_id, device_id, fleet.by_id[device_id].kind, ping)
+        for place, device_id, ping in zip(fresh.tolist(), devices, pings.objects(rows[fresh]), strict=True)
+    ]

@@ -85,32 +85,48 @@ class Pings:
 
     def ping(self, row: int) -> Ping:
         """One row as the object that codecs make and people see."""
-        extra = self.extra.get(row, _NO_EXTRA)
-        values = {name: _value(getattr(self, name)[row], unknown) for name, _, unknown in OPTIONAL}
-        for name in _SINGLE:
-            # Single precision shows its noise when read as double.
-            values[name] = None if values[name] is None else round(values[name], _SINGLE_DIGITS)
-        for flag in ("ignition", "mock"):
-            values[flag] = None if values[flag] is None else bool(values[flag])
-        return Ping(
-            time_us=int(self.time_us[row]),
-            lat=float(self.lat[row]),
-            lon=float(self.lon[row]),
-            alarms=extra.alarms,
-            attributes=extra.attributes,
-            **values,
-        )
+        return self.objects(np.array([row]))[0]
+
+    def objects(self, rows: Ints) -> list[Ping]:
+        """Rows as the objects that codecs make and people see."""
+        times, lats, lons = (column[rows].tolist() for column in (self.time_us, self.lat, self.lon))
+        columns = [_values(getattr(self, name)[rows], kind, unknown) for name, kind, unknown in OPTIONAL]
+        values = zip(rows.tolist(), times, lats, lons, *columns, strict=True)
+        extras = self.extra
+        made = []
+        for row, time_us, lat, lon, *rest in values:
+            extra = extras.get(row, _NO_EXTRA) if extras else _NO_EXTRA
+            named = dict(zip(_OPTIONAL_NAMES, rest, strict=True))
+            made.append(
+                Ping(
+                    time_us=time_us,
+                    lat=lat,
+                    lon=lon,
+                    alarms=extra.alarms,
+                    attributes=extra.attributes,
+                    **named,
+                )
+            )
+        return made
 
 
 _NO_EXTRA = Extra()
-_SINGLE = tuple(name for name, kind, _ in OPTIONAL if kind == "f4")
+# Single precision shows its noise when read as double.
 _SINGLE_DIGITS = 4
+_OPTIONAL_NAMES = tuple(name for name, _, _ in OPTIONAL)
 COLUMNS = tuple(field.name for field in fields(Pings) if field.name != "extra")
 
 
-def _value(number: Any, unknown: float) -> Any:
-    value = number.item()
-    return None if value == unknown or math.isnan(value) else value
+def _values(column: Column, kind: str, unknown: float) -> list[Any]:
+    """The column as Python's own values; None where unknown."""
+    if kind == "f4":
+        column = column.astype(np.float64).round(_SINGLE_DIGITS)
+    absent = np.isnan(column) if kind[0] == "f" else column == unknown
+    values: list[Any] = (column == TRUE if kind == "i1" else column).tolist()
+    if absent.any():
+        for place in np.flatnonzero(absent).tolist():
+            values[place] = None
+    return values
 
 
 def known(value: float) -> float | None:

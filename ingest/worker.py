@@ -22,7 +22,7 @@ from ingest.account_store import Refused, Totals, add_totals, ranges, save_refus
 from ingest.announce import Announcer, News
 from ingest.codecs.codec import Limits
 from ingest.intake import IntakeLimits, Message
-from ingest.listener import Delivery, Listener
+from ingest.listener import Batch, Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.presence import PresenceLimits
@@ -30,7 +30,7 @@ from ingest.presence_store import PresenceChange, drop_old
 from ingest.presence_watch import PresenceSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.times import to_us
-from telemetry.rules import VehicleRules
+from telemetry.rules import platform_rules
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
             max_past_us=settings.max_past_days * 86_400_000_000,
             keep_payload_bytes=settings.rejected_payload_keep_bytes,
         ),
-        rules=default_rules(settings),
+        rules=platform_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
         presence=presence_settings(settings),
@@ -74,18 +74,9 @@ def presence_settings(settings: Settings) -> PresenceSettings:
     )
 
 
-def default_rules(settings: Settings) -> VehicleRules:
-    """What vehicles are judged by, where neither their fleet nor their devices say otherwise."""
-    return VehicleRules(
-        max_speed_kmh=settings.max_speed_kmh,
-        max_accuracy_m=settings.max_accuracy_m,
-        takeover_s=settings.phone_takeover_s,
-    )
-
-
 def reconcile_settings(settings: Settings) -> ReconcileSettings:
     return ReconcileSettings(
-        rules=default_rules(settings),
+        rules=platform_rules(settings),
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
         lateness=timedelta(days=settings.lateness_days),
     )
@@ -139,6 +130,7 @@ class Worker:
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
         self._stopped_s: float | None = None  # time.monotonic()
+        self._defer_us = settings.backlog_age_s * 1_000_000
 
     def stop(self) -> None:
         self._stopped_s = self._stopped_s or time.monotonic()
@@ -157,7 +149,7 @@ class Worker:
         try:
             await self._listener.connect()
             log.info("ingest worker ready", worker=self._settings.ingest_worker)
-            while batch := await self._listener.next_batch():
+            while (batch := await self._listener.next_batch()).deliveries:
                 await self._handle(batch)
             await self._listener.leave()
             await self._announcer.drain()
@@ -169,40 +161,53 @@ class Worker:
             self._refolds.close()
             log.info("ingest worker left", worker=self._settings.ingest_worker)
 
-    async def _handle(self, batch: Sequence[Delivery]) -> None:
+    async def _handle(self, batch: Batch) -> None:
         with structlog.contextvars.bound_contextvars(batch_id=f"{time.time_ns():x}"):
             begin = time.monotonic()
-            for result in await self._store([delivery.message for delivery in batch]):
+            defer = batch.lane == "live" and self._listener.may_defer
+            for deliveries, result in await self._store(batch.deliveries, self._defer_us if defer else 0):
                 self._metrics.batch(result.totals, result.reasons, len(result.crossings))
                 self._send_acks(result.acks)
                 self._announcer.tell(
                     News(result.live, result.crossings, result.intervals, result.presence, result.answered)
                 )
-            self._listener.ack(batch)
-            self._metrics.batch_seconds.observe(time.monotonic() - begin)
-            self._metrics.delay_seconds.observe(time.monotonic() - batch[0].arrived_s)
-            self._metrics.waiting.set(self._listener.waiting)
+                self._listener.ack([d for n, d in enumerate(deliveries) if n not in result.deferred])
+                self._listener.defer([deliveries[n] for n in sorted(result.deferred)])
+            self._listener.took(batch, time.monotonic() - begin)
+            self._metrics.lane(
+                batch.lane,
+                time.monotonic() - begin,
+                time.monotonic() - batch.deliveries[0].arrived_s,
+                self._listener.waiting,
+                self._listener.backlog_waiting,
+            )
 
     def _send_acks(self, acks: Sequence[DeviceAck]) -> None:
         for ack in acks:
             body = {"seq": ack.up_to, "ranges": ranges(ack.handled)}
             self._listener.publish(acks_topic(ack.uid), _encode(body))
 
-    async def _store(self, messages: Sequence[Message]) -> list[BatchResult]:
+    async def _store(
+        self, deliveries: Sequence[Delivery], defer_after_us: int = 0
+    ) -> list[tuple[Sequence[Delivery], BatchResult]]:
         """Store the messages, however long the database is away; what it cannot hold is set aside.
 
         Raises psycopg errors only some time after `stop`.
         """
         wait_s = _RETRY_FIRST_S
+        messages = [delivery.message for delivery in deliveries]
         while True:
             try:
-                return [await self._batches.run(lambda connection: self._process(connection, messages))]
+                result = await self._batches.run(lambda c: self._process(c, messages, defer_after_us))
+                return [(deliveries, result)]
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 if len(messages) == 1:
-                    return [await self._batches.run(lambda c, e=error: self._set_aside(c, messages[0], e))]  # type: ignore[misc]
+                    aside = await self._batches.run(lambda c, e=error: self._set_aside(c, messages[0], e))  # type: ignore[misc]
+                    return [(deliveries, aside)]
                 # Somewhere in there is a value that no check foresaw: find it, keep the rest.
                 half = len(messages) // 2
-                return await self._store(messages[:half]) + await self._store(messages[half:])
+                first = await self._store(deliveries[:half], defer_after_us)
+                return first + await self._store(deliveries[half:], defer_after_us)
             except psycopg.Error as error:
                 if self._stopped_s is not None and time.monotonic() - self._stopped_s > _LEAVE_AFTER_S:
                     raise
@@ -211,11 +216,15 @@ class Worker:
                 await asyncio.sleep(wait_s)
                 wait_s = min(_RETRY_MOST_S, wait_s * 2)
 
-    def _process(self, connection: psycopg.Connection, messages: Sequence[Message]) -> BatchResult:
-        return self._pipeline_on(connection).process(messages)
+    def _process(
+        self, connection: psycopg.Connection, messages: Sequence[Message], defer_after_us: int
+    ) -> BatchResult:
+        return self._pipeline_on(connection).process(messages, defer_after_us=defer_after_us)
 
     def _pipeline_on(self, connection: psycopg.Connection) -> Pipeline:
         if self._pipeline is None or self._pipeline[0] is not connection:
+            if self._pipeline is not None:
+                self._pipeline[1].close()
             self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
         return self._pipeline[1]
 

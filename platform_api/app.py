@@ -17,6 +17,7 @@ from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
 from platform_api.presence import endpoints as presence
+from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
 
@@ -58,6 +59,7 @@ def create_app() -> FastAPI:
     app.include_router(commands.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
+    app.include_router(telemetry.router)
     app.include_router(tracking.router)
     app.include_router(sockets.router)
     return app

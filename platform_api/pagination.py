@@ -91,6 +91,20 @@ def _aware(value: str) -> datetime:
     return time
 
 
+def restrict(
+    statement: Select[T],
+    key: Sequence[InstrumentedAttribute[Any]],
+    query: PageQuery,
+    *,
+    newest_first: bool = True,
+) -> Select[T]:
+    """`statement` in the order of `key`, from after the query's cursor on. Raises BadRequest `invalid_cursor`."""
+    if query.cursor is not None:
+        after = tuple_(*decode_cursor(query.cursor, [column.type.python_type for column in key]))
+        statement = statement.where(tuple_(*key) < after if newest_first else tuple_(*key) > after)
+    return statement.order_by(*(column.desc() if newest_first else column.asc() for column in key))
+
+
 def fetch_page(
     session: Session,
     statement: Select[T],
@@ -103,11 +117,8 @@ def fetch_page(
 
     All columns of `key` run in the same direction.
     """
-    if query.cursor is not None:
-        after = tuple_(*decode_cursor(query.cursor, [column.type.python_type for column in key]))
-        statement = statement.where(tuple_(*key) < after if newest_first else tuple_(*key) > after)
-    order = [column.desc() if newest_first else column.asc() for column in key]
-    rows = list(session.scalars(statement.order_by(*order).limit(query.limit + 1)))
+    ordered = restrict(statement, key, query, newest_first=newest_first)
+    rows = list(session.scalars(ordered.limit(query.limit + 1)))
     if len(rows) <= query.limit:
         return rows, None
     last = rows[query.limit - 1]

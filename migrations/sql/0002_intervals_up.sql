@@ -53,7 +53,11 @@ CREATE TABLE intervals (
 CREATE UNIQUE INDEX intervals_key ON intervals (vehicle_id, family, origin, device_id, started_at)
     WHERE retracted_at IS NULL;
 CREATE INDEX intervals_vehicle ON intervals (vehicle_id, started_at) WHERE retracted_at IS NULL;
-CREATE INDEX intervals_kind ON intervals (kind, started_at) WHERE retracted_at IS NULL;
+CREATE INDEX intervals_kind ON intervals (vehicle_id, kind, started_at) WHERE retracted_at IS NULL;
+-- what is going on now
+CREATE INDEX intervals_open ON intervals (vehicle_id) WHERE ended_at IS NULL AND retracted_at IS NULL;
+-- what was taken back
+CREATE INDEX intervals_retracted ON intervals (vehicle_id, started_at) WHERE retracted_at IS NOT NULL;
 
 -- Append-only: what was told about an interval, and when. The row is the outbox of alerts.
 CREATE TABLE interval_changes (

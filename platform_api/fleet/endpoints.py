@@ -11,6 +11,7 @@ from platform_api.fields import Id
 from platform_api.fleet import repository, service
 from platform_api.fleet.schemas import (
     AssignIn,
+    DeviceChange,
     DeviceIn,
     DeviceOut,
     DriverIn,
@@ -91,12 +92,13 @@ def detach_driver(driver_id: UUID, session: SessionDep, actor: CurrentActor) -> 
 
 @router.post("/devices/", status_code=201, responses=errors(404, 409, 422))
 def register_device(body: DeviceIn, session: SessionDep, actor: Carrier, now: NowDep) -> MqttSecretOut:
-    """Register a tracker or a phone. The MQTT password in the answer is shown this once."""
+    """Register a tracker, a phone or a gateway. The MQTT password in the answer is shown this once."""
     issued = service.register_device(
         session,
         actor,
         uid=body.uid,
         kind=body.kind,
+        priority=body.priority,
         driver_id=body.driver_id,
         vehicle_id=body.vehicle_id,
         now=now,
@@ -113,6 +115,15 @@ def list_devices(session: SessionDep, actor: DeviceViewer, page: PageDep) -> Pag
 
 @router.get("/devices/{uid}/", responses=errors(404))
 def get_device(uid: str, session: SessionDep, actor: DeviceViewer) -> DeviceOut:
+    return DeviceOut.of(service.get_device(session, actor, uid))
+
+
+@router.patch("/devices/{uid}/", responses=errors(404, 409, 422))
+def change_device(
+    uid: str, body: DeviceChange, session: SessionDep, actor: Carrier, now: NowDep
+) -> DeviceOut:
+    """How good a source it is; which source counts on its vehicle is decided anew from now on."""
+    service.change_priority(session, actor, uid, priority=body.priority, now=now)
     return DeviceOut.of(service.get_device(session, actor, uid))
 
 

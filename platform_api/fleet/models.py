@@ -23,7 +23,7 @@ class Vehicle(Base):
 
 
 class Device(Base):
-    """A tracker or a driver's phone; `uid` is its MQTT client id and user name."""
+    """A tracker, a driver's phone or a gateway; `uid` is its MQTT client id and user name."""
 
     __tablename__ = "devices"
 

@@ -16,8 +16,16 @@ _PLATE = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
 
 
 class DeviceKind(StrEnum):
+    """A gateway sends for other devices of its carrier, and has no position of its own."""
+
     TRACKER = "tracker"
     PHONE = "phone"
+    GATEWAY = "gateway"
+
+
+# Of a vehicle's devices the one with the lowest number is the best source. A gateway is none.
+DEFAULT_PRIORITIES = {DeviceKind.TRACKER: 100, DeviceKind.PHONE: 200, DeviceKind.GATEWAY: 100}
+MAX_PRIORITY = 1000
 
 
 def normalise_plate(text: str) -> str:
@@ -46,11 +54,20 @@ def check_leaves(actor: Actor, driver_id: UUID) -> None:
 def check_token(*, kind: DeviceKind, driver_id: UUID | None, disabled: bool) -> None:
     """May this device get a token for MQTT? Trackers use their secret."""
     if kind is not DeviceKind.PHONE:
-        raise Conflict("not_a_phone", "A tracker signs in with its secret, not with a token.")
+        raise Conflict("not_a_phone", f"A {kind} signs in with its secret, not with a token.")
     if disabled:
         raise Conflict("device_disabled", "This device is disabled.")
     if driver_id is None:
         raise Conflict("device_without_driver", "This phone belongs to no driver.")
+
+
+def check_source(kind: DeviceKind) -> None:
+    """May this device be in a vehicle, as a source of its positions? Raises Conflict `gateway_on_no_vehicle`."""
+    if kind is DeviceKind.GATEWAY:
+        raise Conflict(
+            "gateway_on_no_vehicle",
+            "A gateway sends for other devices: it is in no vehicle and no source of positions.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,11 @@ def plan_unassignment(spans: Sequence[Span], valid_to: datetime) -> Span:
     if not _begins_before(current, valid_to):
         raise Invalid("invalid_period", "valid_to must be after the beginning of the assignment.")
     return current
+
+
+def vehicles_from(spans: Sequence[Span], moment: datetime) -> list[int]:
+    """The vehicles that the device is in at or after `moment`, in order of id."""
+    return sorted({span.vehicle_id for span in spans if span.end is None or span.end > moment})
 
 
 def _covers(span: Span, moment: datetime | None) -> bool:

@@ -11,7 +11,7 @@ from platform_api.accounts.models import User
 from platform_api.accounts.schemas import Phone
 from platform_api.fields import Id, OptionalName, Time
 from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
-from platform_api.fleet.rules import DeviceKind
+from platform_api.fleet.rules import MAX_PRIORITY, DeviceKind
 from platform_api.fleet.service import DeviceSecret, DeviceToken
 from platform_api.schemas import StrictBody
 
@@ -19,6 +19,7 @@ MAX_CAPACITY_KG = 1_000_000
 MAX_PLATE_INPUT_CHARS = 40
 
 CapacityKg = Annotated[int, Field(ge=1, le=MAX_CAPACITY_KG)]
+Priority = Annotated[int, Field(ge=0, le=MAX_PRIORITY)]
 
 
 class VehicleIn(StrictBody):
@@ -74,12 +75,21 @@ class DriverOut(BaseModel):
 
 
 class DeviceIn(StrictBody):
-    """`driver_id`: the driver whose phone this is."""
+    """`driver_id`: the driver whose phone this is.
+
+    `priority`: of a vehicle's devices the one with the lowest number is the best source; 100 for a tracker and
+    200 for a phone when left out. A `gateway` sends for other devices and is in no vehicle.
+    """
 
     uid: Annotated[str, StringConstraints(min_length=1, max_length=DEVICE_UID_MAX_CHARS)]
     kind: DeviceKind
+    priority: Priority | None = None
     vehicle_id: Id | None = None
     driver_id: UUID | None = None
+
+
+class DeviceChange(StrictBody):
+    priority: Priority
 
 
 class AssignIn(StrictBody):
@@ -112,8 +122,11 @@ class AssignmentOut(BaseModel):
 
 
 class DeviceOut(BaseModel):
+    """`priority`: the lower, the better a source; null for a gateway, which is none."""
+
     uid: str
     kind: DeviceKind
+    priority: int | None
     driver_id: UUID | None
     disabled: bool
     created_at: datetime
@@ -122,9 +135,11 @@ class DeviceOut(BaseModel):
     @classmethod
     def of(cls, device: Device) -> Self:
         spans = sorted(device.assignments, key=lambda row: row.id)
+        kind = DeviceKind(device.kind)
         return cls(
             uid=device.uid,
-            kind=DeviceKind(device.kind),
+            kind=kind,
+            priority=None if kind is DeviceKind.GATEWAY else device.priority,
             driver_id=device.user_id,
             disabled=device.disabled,
             created_at=device.created_at,

@@ -121,36 +121,54 @@ def register_device(
     *,
     uid: str,
     kind: rules.DeviceKind,
+    priority: int | None = None,
     driver_id: UUID | None,
     vehicle_id: int | None,
     now: datetime,
 ) -> DeviceSecret:
-    """Create a device with its MQTT account (user name = client id = uid). A taken uid: `device_uid_taken`."""
+    """Create a device with its MQTT account (user name = client id = uid). A taken uid: `device_uid_taken`.
+
+    Without `priority` it has that of its kind.
+    """
     try:
         check_device_uid(uid)
     except DeviceIdError as error:
         raise Invalid(error.code, error.detail) from error
     if driver_id is not None and kind is not rules.DeviceKind.PHONE:
-        raise Conflict("not_a_phone", "Only a phone belongs to a driver; a tracker belongs to a vehicle.")
+        raise Conflict("not_a_phone", "Only a phone belongs to a driver; others belong to vehicles.")
+    if vehicle_id is not None or priority is not None:
+        rules.check_source(kind)
     _check_own_driver(session, actor, driver_id)
-    device = Device(uid=uid, kind=kind.value, carrier_id=actor.carrier_id, user_id=driver_id)
+    device = Device(
+        uid=uid,
+        kind=kind.value,
+        priority=rules.DEFAULT_PRIORITIES[kind] if priority is None else priority,
+        carrier_id=actor.carrier_id,
+        user_id=driver_id,
+    )
     session.add(device)
     session.flush()  # credentials and assignments need its id
+    secret = _open_account(session, device)
+    if vehicle_id is not None:
+        vehicle = get_vehicle(session, actor, vehicle_id)
+        _assign_locked(session, device, vehicle, valid_from=None, valid_to=None, end_current=False, now=now)
+    return DeviceSecret(device, secret)
+
+
+def _open_account(session: Session, device: Device) -> str:
+    """The secret of a new MQTT account."""
     secret = credentials.issue_secret()
     try:
         credentials.store_credential(
             repository.driver_connection(session),
-            username=uid,
-            client_id=uid,
+            username=device.uid,
+            client_id=device.uid,
             secret=secret,
             device_id=device.id,
         )
     except credentials.CredentialError as error:
         raise Conflict(error.code, error.detail) from error
-    if vehicle_id is not None:
-        vehicle = get_vehicle(session, actor, vehicle_id)
-        _assign_locked(session, device, vehicle, valid_from=None, valid_to=None, end_current=False, now=now)
-    return DeviceSecret(device, secret)
+    return secret
 
 
 def get_device(session: Session, actor: Actor, uid: str) -> Device:
@@ -166,6 +184,20 @@ def _lock_device(session: Session, actor: Actor, uid: str) -> Device:
     if device is None:
         raise NotFound("device_not_found", "There is no such device.")
     return device
+
+
+def change_priority(session: Session, actor: Actor, uid: str, *, priority: int, now: datetime) -> None:
+    """Which source counts on its vehicles is decided anew from now on. Again is harmless.
+
+    Older positions are judged by the new one when they are folded again for another reason.
+    """
+    device = _lock_device(session, actor, uid)
+    rules.check_source(rules.DeviceKind(device.kind))
+    if device.priority == priority:
+        return
+    device.priority = priority
+    spans = [_span(row) for row in repository.assignments_of(session, device.id)]
+    repository.mark_dirty(session, rules.vehicles_from(spans, now), from_time=now, reason="priority")
 
 
 def assign_device(
@@ -184,6 +216,7 @@ def assign_device(
     With `end_current` the open assignment ends where this one begins: a move.
     """
     device = _lock_device(session, actor, uid)
+    rules.check_source(rules.DeviceKind(device.kind))
     vehicle = get_vehicle(session, actor, vehicle_id)
     _assign_locked(
         session, device, vehicle, valid_from=valid_from, valid_to=valid_to, end_current=end_current, now=now

@@ -34,7 +34,7 @@ def list_pings(
         session, actor, order_id, from_time=from_time, to_time=to_time, limit=limit, cursor=cursor, now=now
     )
     return Page(
-        items=[PingOut.model_validate(presenters.ping_json(row)) for row in page.rows],
+        items=[PingOut.model_validate(presenters.ping_json(row, page.kinds)) for row in page.rows],
         next_cursor=page.next_cursor,
     )
 

@@ -34,6 +34,7 @@ class Listener(Protocol):
 
     def on_ping(self, published: dict[str, Any]) -> None: ...
     def on_crossing(self, published: dict[str, Any]) -> None: ...
+    def on_interval(self, published: dict[str, Any]) -> None: ...
     def on_order(self, published: dict[str, Any]) -> None: ...
     def on_gap(self) -> None:
         """Messages may have been lost: the connection was made anew."""
@@ -42,6 +43,7 @@ class Listener(Protocol):
 class _LiveBatch(msgspec.Struct, frozen=True):
     pings: list[dict[str, Any]] = []
     crossings: list[dict[str, Any]] = []
+    intervals: list[dict[str, Any]] = []
 
 
 _batch_decoder = msgspec.json.Decoder(_LiveBatch)
@@ -223,3 +225,6 @@ class LiveHub:
         for crossing in batch.crossings:
             for listener in list(self._by_vehicle.get(crossing.get("vehicle_id"), ())):
                 listener.on_crossing(crossing)
+        for interval in batch.intervals:
+            for listener in list(self._by_vehicle.get(interval.get("vehicle_id"), ())):
+                listener.on_interval(interval)

@@ -11,7 +11,7 @@ from platform_api.tracking import rules
 from platform_api.tracking.hub import LiveHub
 from platform_api.tracking.live_socket import NORMAL, TOO_SLOW, Closing, LiveSocket, ignore_frame
 from platform_api.tracking.outbox import Message, Overflow
-from platform_api.tracking.presenters import position_json
+from platform_api.tracking.presenters import going_on_json, position_json
 from platform_api.tracking.service import View
 from platform_api.tracking.times import rfc3339
 
@@ -57,13 +57,13 @@ class OrderViewer:
         before = self._order.vehicle_id
         self._take(await self._load())
         if self._order.vehicle_id != before:
-            self._socket.outbox.forget_pings()
+            self._socket.outbox.forget_truck()
             await self._hub.listen(self, self._order.id, self._order.vehicle_id)
         if self._snapshot_due:
             self._snapshot_due = False
             await self._socket.send(self._snapshot())
         if not self._followed:
-            self._socket.outbox.forget_pings()
+            self._socket.outbox.forget_truck()
             if not rules.is_waiting(self._order):
                 await self._finish()
 
@@ -83,6 +83,7 @@ class OrderViewer:
             "vehicle_id": self._order.vehicle_id,
             "assigned_at": rfc3339(window.start) if window else None,
             "position": position_json(self._view.position),
+            "intervals": [going_on_json(interval) for interval in self._view.going_on],
             "token_expires_at": rfc3339(self._expires_at),
         }
 
@@ -90,7 +91,7 @@ class OrderViewer:
         vehicle_id = self._order.vehicle_id
         if not self._followed or self._window is None or vehicle_id is None:
             return
-        message = rules.live_ping(published, vehicle_id, self._window)
+        message = rules.live_ping(published, vehicle_id, self._window, self._view.kinds)
         if message is not None:
             self._socket.outbox.add_ping(message)
             self._socket.wake()
@@ -101,6 +102,18 @@ class OrderViewer:
         message = rules.live_crossing(published, self._order, self._window)
         if message is not None:
             self._add_event(message)
+
+    def on_interval(self, published: dict[str, Any]) -> None:
+        vehicle_id = self._order.vehicle_id
+        if not self._followed or self._window is None or vehicle_id is None:
+            return
+        message = rules.live_interval(published, vehicle_id, self._window, self._view.kinds)
+        if message is None:
+            return
+        if self._socket.outbox.add_interval(message):
+            self._socket.wake()
+        else:
+            self.on_gap()
 
     def on_order(self, published: dict[str, Any]) -> None:
         self._add_event(rules.live_order(published))

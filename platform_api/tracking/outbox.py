@@ -6,6 +6,8 @@ from typing import Any
 MAX_QUEUED_PINGS = 200
 # Crossings and order changes come by the handful; this many unread means nobody is reading.
 MAX_QUEUED_EVENTS = 500
+# A day's backlog may revise as many at once; a snapshot says what goes on as well.
+MAX_QUEUED_INTERVALS = 200
 
 Message = dict[str, Any]
 
@@ -17,20 +19,29 @@ class Overflow(Exception):
 class Outbox:
     """First in, first out. Too many pings: the oldest ping goes and is counted. Events always stay.
 
-    One consumer, producers of the same event loop; no locks.
+    Too many intervals: all of them go, and the caller starts anew with a snapshot. One consumer, producers of the
+    same event loop; no locks.
     """
 
-    def __init__(self, max_pings: int = MAX_QUEUED_PINGS, max_events: int = MAX_QUEUED_EVENTS) -> None:
+    def __init__(
+        self,
+        max_pings: int = MAX_QUEUED_PINGS,
+        max_events: int = MAX_QUEUED_EVENTS,
+        max_intervals: int = MAX_QUEUED_INTERVALS,
+    ) -> None:
         self._max_pings = max_pings
         self._max_events = max_events
-        # Two queues with one numbering: dropping the oldest ping is then O(1) too.
+        self._max_intervals = max_intervals
+        # Queues with one numbering: dropping the oldest ping is then O(1) too.
         self._pings: deque[tuple[int, Message]] = deque()
         self._events: deque[tuple[int, Message]] = deque()
+        self._intervals: deque[tuple[int, Message]] = deque()
         self._next = 0
         self._dropped = 0
 
     def __len__(self) -> int:
-        return len(self._pings) + len(self._events) + (1 if self._dropped else 0)
+        waiting = len(self._pings) + len(self._events) + len(self._intervals)
+        return waiting + (1 if self._dropped else 0)
 
     def add_ping(self, message: Message) -> None:
         if len(self._pings) >= self._max_pings:
@@ -44,15 +55,25 @@ class Outbox:
             raise Overflow
         self._events.append((self._number(), message))
 
-    def forget_pings(self) -> None:
-        """Positions that may no longer be shown, e.g. because the order has ended."""
+    def add_interval(self, message: Message) -> bool:
+        """False when the bound is reached: what waited is forgotten, this one too, and a snapshot is due."""
+        if len(self._intervals) >= self._max_intervals:
+            self._intervals.clear()
+            return False
+        self._intervals.append((self._number(), message))
+        return True
+
+    def forget_truck(self) -> None:
+        """What may no longer be shown of the truck, e.g. because the order has ended."""
         self._pings.clear()
+        self._intervals.clear()
 
     def pop(self) -> Message | None:
         """The next message; how many pings were lost comes before whatever follows the loss."""
-        events_first = self._events and (not self._pings or self._events[0][0] < self._pings[0][0])
-        if events_first:
-            return self._events.popleft()[1]
+        queues = [queue for queue in (self._events, self._intervals, self._pings) if queue]
+        first = min(queues, key=lambda queue: queue[0][0], default=None)
+        if first is not None and first is not self._pings:
+            return first.popleft()[1]
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             return {"type": "dropped", "count": dropped}

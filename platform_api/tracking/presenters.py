@@ -4,26 +4,28 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from platform_api.tracking.repository import LastPosition
+from platform_api.tracking.repository import GoingOn, LastPosition
 from platform_api.tracking.route import Way, line_geometry
-from platform_api.tracking.rules import PING_KEYS, RankedDriver
+from platform_api.tracking.rules import PING_KEYS, RankedDriver, is_trusted, shown_alarms
 from platform_api.tracking.schemas import AvailableDriverOut, FeatureOut, RouteOut
 from platform_api.tracking.service import Route
 from platform_api.tracking.times import rfc3339
+from telemetry.kinds import KINDS
 
 _COLUMNS = tuple(key for key in PING_KEYS if key not in ("alarms", "attributes"))
 
 
-def ping_json(row: Row[Any]) -> dict[str, Any]:
-    """A row of `repository.pings` in the normal form of a ping, with `device_uid` and `source`."""
+def ping_json(row: Row[Any], kinds: frozenset[str]) -> dict[str, Any]:
+    """A row of `repository.pings` in the normal form of a ping, with `device_uid`, `source` and `trusted`."""
     extra = row.extra or {}
     shown = {key: getattr(row, key) for key in _COLUMNS}
     return {
         **shown,
-        "alarms": extra.get("alarms") or [],
+        "alarms": shown_alarms(extra.get("alarms") or [], kinds),
         "attributes": extra.get("attributes") or {},
         "device_uid": row.device_uid,
         "source": row.source,
+        "trusted": is_trusted(row.mock),
     }
 
 
@@ -38,6 +40,18 @@ def position_json(position: LastPosition | None) -> dict[str, Any] | None:
         "heading_deg": position.heading_deg,
         "accuracy_m": position.accuracy_m,
         "source": position.source,
+        "trusted": is_trusted(position.mock),
+    }
+
+
+def going_on_json(interval: GoingOn) -> dict[str, Any]:
+    """As an `interval` message, without what changed."""
+    return {
+        "id": interval.id,
+        "kind": interval.kind,
+        "severity": KINDS[interval.kind].severity,
+        "started_at": rfc3339(interval.started_at),
+        "ended_at": None,
     }
 
 
@@ -55,7 +69,8 @@ def driver_out(driver: RankedDriver) -> AvailableDriverOut:
         distance_km=round(driver.distance_km, 3),
         position_time=candidate.time,
         position_age_s=round(driver.position_age_s, 1),
-        source=candidate.source,  # type: ignore[arg-type]  # a CHECK of devices.kind keeps it to these
+        source=candidate.source,  # type: ignore[arg-type]  # no gateway is in a vehicle
+        trusted=candidate.trusted,
     )
 
 
@@ -70,6 +85,7 @@ def route_out(route: Route) -> RouteOut:
         features=[
             FeatureOut(geometry=line_geometry(route.planned), properties=planned),
             FeatureOut(geometry=line_geometry(route.actual.points), properties=_way_properties(route.actual)),
+            _untrusted(route.actual),
             _point("pickup", places.pickup_name, places.pickup),
             _point("delivery", places.delivery_name, places.delivery),
             _fence("pickup_fence", places.pickup_name, places.pickup_shape),
@@ -85,7 +101,14 @@ def _way_properties(way: Way) -> dict[str, Any]:
         "started_at": rfc3339(way.started_at) if way.started_at else None,
         "ended_at": rfc3339(way.ended_at) if way.ended_at else None,
         "fixes": way.fixes,
+        "untrusted_fixes": way.untrusted_fixes,
     }
+
+
+def _untrusted(way: Way) -> FeatureOut:
+    points = [list(point) for point in way.untrusted]
+    geometry = {"type": "MultiPoint", "coordinates": points} if points else None
+    return FeatureOut(geometry=geometry, properties={"kind": "untrusted", "fixes": way.untrusted_fixes})
 
 
 def _point(kind: str, name: str, lon_lat: tuple[float, float]) -> FeatureOut:

@@ -1,8 +1,8 @@
 """All SQL of tracking. Telemetry tables are written by ingest alone; here they are only read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from platform_api.orders.rules import UNDERWAY
+from platform_api.telemetry.rules import MAX_OPEN
 from platform_api.tracking.route import Fix
 from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window
 
@@ -49,12 +50,13 @@ ORDER BY p.time, a.device_id LIMIT :row_limit
 # At most one fix of each device per bucket, so that a month-long order costs what a day costs to
 # draw. LATERAL again: joined plainly, the planner reads every device's pings of those days.
 _FIXES = text("""
-SELECT p.time, p.lat, p.lon, p.accuracy_m, d.kind = 'tracker' AS tracker
+SELECT p.time, p.lat, p.lon, p.accuracy_m, a.device_id, d.priority, p.mock IS TRUE AS mock, p.repeated
 FROM device_assignments a
 JOIN devices d ON d.id = a.device_id
 CROSS JOIN LATERAL (
-    SELECT DISTINCT ON (bucket) time, lat, lon, accuracy_m,
-           floor(CAST(extract(epoch FROM time - :start) AS float8) / :bucket_s) AS bucket
+    SELECT DISTINCT ON (bucket) time, lat, lon, accuracy_m, mock,
+           extra @> '{"attributes": {"last_known_position": true}}' IS TRUE AS repeated,
+           floor(CAST(extract(epoch FROM time - :anchor) AS float8) / :bucket_s) AS bucket
     FROM pings
     WHERE pings.device_id = a.device_id
       AND pings.time BETWEEN :start AND :end
@@ -63,14 +65,14 @@ CROSS JOIN LATERAL (
     ORDER BY bucket, time
 ) p
 WHERE a.vehicle_id = :vehicle_id
-ORDER BY p.time
+ORDER BY p.time, d.priority, a.device_id
 """)
 
 # vehicle_states has one row a vehicle and is rewritten by every ingest batch: an index on its position
 # would cost each of those updates (no HOT), a scan of some thousand rows costs this one query.
 _AVAILABLE = text("""
 SELECT v.id AS vehicle_id, v.plate, v.name AS vehicle_name, v.capacity_kg,
-       u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, d.kind AS source
+       u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, d.kind AS source, NOT s.mock AS trusted
 FROM vehicle_states s
 JOIN vehicles v ON v.id = s.vehicle_id
 JOIN users u ON u.id = v.driver_id
@@ -83,9 +85,16 @@ WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWE
 """)
 
 _LAST_POSITION = text("""
-SELECT s.time, s.lat, s.lon, s.speed_kmh, s.heading_deg, s.accuracy_m, d.kind AS source
+SELECT s.time, s.lat, s.lon, s.speed_kmh, s.heading_deg, s.accuracy_m, s.mock, d.kind AS source
 FROM vehicle_states s LEFT JOIN devices d ON d.id = s.device_id
 WHERE s.vehicle_id = :vehicle_id AND s.time IS NOT NULL
+""")
+
+_GOING_ON = text("""
+SELECT id, kind, started_at FROM intervals
+WHERE vehicle_id = :vehicle_id AND ended_at IS NULL AND retracted_at IS NULL
+  AND started_at >= :since AND kind = ANY (:kinds)
+ORDER BY started_at DESC, id DESC LIMIT :most
 """)
 
 _PHONE = text("""
@@ -116,7 +125,17 @@ class LastPosition:
     speed_kmh: float | None
     heading_deg: float | None
     accuracy_m: float | None
+    mock: bool
     source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoingOn:
+    """An interval that is not over."""
+
+    id: int
+    kind: str
+    started_at: datetime
 
 
 def order(session: Session, order_id: UUID) -> TrackedOrder | None:
@@ -161,22 +180,23 @@ def pings(
 
 
 def fixes(
-    session: Session, vehicle_id: int, window: Window, end: datetime, *, max_per_device: int
+    session: Session, vehicle_id: int, window: Window, end: datetime, *, bucket_s: float, before: timedelta
 ) -> list[Fix]:
-    """The vehicle's fixes in event time, thinned to about `max_per_device` of each device."""
-    seconds = (end - window.start).total_seconds()
-    if seconds < 0:
-        return []
+    """The vehicle's fixes from `before` the window to `end`, in the order of the fold.
+
+    Thinned to the first of each device in every `bucket_s` from the window's start on.
+    """
     rows = session.execute(
         _FIXES,
         {
             "vehicle_id": vehicle_id,
-            "start": window.start,
+            "start": window.start - before,
+            "anchor": window.start,
             "end": end,
-            "bucket_s": max(seconds / max_per_device, 0.001),
+            "bucket_s": bucket_s,
         },
     )
-    return [Fix(row.time, row.lat, row.lon, row.tracker, row.accuracy_m) for row in rows]
+    return [Fix(**row._mapping) for row in rows]
 
 
 def available(
@@ -201,6 +221,14 @@ def available(
 def last_position(session: Session, vehicle_id: int) -> LastPosition | None:
     row = session.execute(_LAST_POSITION, {"vehicle_id": vehicle_id}).one_or_none()
     return None if row is None else LastPosition(**row._mapping)
+
+
+def going_on(session: Session, vehicle_id: int, kinds: Collection[str], *, since: datetime) -> list[GoingOn]:
+    """Intervals of these kinds that began since and are not over, newest first."""
+    rows = session.execute(
+        _GOING_ON, {"vehicle_id": vehicle_id, "kinds": list(kinds), "since": since, "most": MAX_OPEN}
+    )
+    return [GoingOn(**row._mapping) for row in rows]
 
 
 def phone_uid(session: Session, user_id: UUID) -> str | None:

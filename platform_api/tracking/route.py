@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString
 
 from platform_api.tracking.rules import GEOD
+from telemetry.rules import VehicleRules
 
 # Points of the drawn line; distance is measured on all fixes, not on these.
 MAX_ROUTE_POINTS = 1000
+MAX_UNTRUSTED_POINTS = 200
 # Fixes nearer than this to the last kept one are a parked truck's noise, not a way.
 MIN_MOVE_M = 25.0
 # Where the search for a tolerance starts; each round doubles it.
@@ -28,8 +30,11 @@ class Fix:
     time: datetime
     lat: float
     lon: float
-    tracker: bool  # False: a phone
-    accuracy_m: float | None
+    device_id: int
+    priority: int  # of the device; the lower, the better a source
+    accuracy_m: float | None = None
+    mock: bool = False
+    repeated: bool = False  # the device has no fix, and repeats its last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +46,36 @@ class Way:
     started_at: datetime | None
     ended_at: datetime | None
     fixes: int
+    untrusted_fixes: int = 0
+    untrusted: tuple[Coordinate, ...] = ()  # where they are, thinned
 
 
-def arbitrate(fixes: Sequence[Fix], phone_takeover_s: float) -> list[Fix]:
-    """One truck from two devices: a phone's fix counts only after the tracker's silence.
+NOWHERE = Way((), 0.0, None, None, 0)
 
-    `fixes` in event time. Otherwise the line would jump between tracker and phone, and the way
-    would be counted twice.
+
+def arbitrate(fixes: Sequence[Fix], rules: VehicleRules, *, bucket_s: float = 0.0) -> list[Fix]:
+    """One truck from several devices, as `ingest.arbitration` has it but for jumps: a contract test compares.
+
+    `fixes` in order of time, priority, device. One device counts until it has been silent for `takeover_s`, or a
+    better one speaks; otherwise the line would jump between them, and the way would be counted twice. Of thinned
+    fixes two may be up to `bucket_s` farther apart than the device was silent.
     """
     used: list[Fix] = []
-    takeover = timedelta(seconds=phone_takeover_s)
-    last_tracker: datetime | None = None
+    silence = timedelta(seconds=rules.takeover_s + bucket_s)
     for fix in fixes:
-        if fix.tracker:
-            last_tracker = fix.time
-        elif last_tracker is not None and fix.time - last_tracker <= takeover:
+        if fix.repeated or (fix.mock and rules.mock == "ignore"):
+            continue
+        if fix.accuracy_m is not None and fix.accuracy_m > rules.max_accuracy_m:
+            continue
+        if used and not _may_follow(used[-1], fix, silence):
             continue
         used.append(fix)
     return used
+
+
+def _may_follow(source: Fix, fix: Fix, silence: timedelta) -> bool:
+    own_or_better = fix.device_id == source.device_id or fix.priority < source.priority
+    return own_or_better or fix.time - source.time > silence
 
 
 def without_spikes(fixes: Sequence[Fix], max_speed_kmh: float) -> list[Fix]:
@@ -116,21 +133,34 @@ def simplify(points: Sequence[Coordinate], limit: int = MAX_ROUTE_POINTS) -> tup
 
 
 def actual_way(
-    fixes: Sequence[Fix], *, phone_takeover_s: float, max_speed_kmh: float, max_accuracy_m: float
+    fixes: Sequence[Fix], rules: VehicleRules, *, since: datetime | None = None, bucket_s: float = 0.0
 ) -> Way:
-    """The way driven: arbitrated, cleaned, measured along the geodesic, then simplified for drawing."""
-    precise = [fix for fix in fixes if fix.accuracy_m is None or fix.accuracy_m <= max_accuracy_m]
-    used = without_spikes(arbitrate(precise, phone_takeover_s), max_speed_kmh)
+    """The way driven: arbitrated, cleaned, measured along the geodesic, then simplified for drawing.
+
+    Fixes before `since` only say who was the source then. Made-up positions are part of the way, as they move the
+    vehicle, unless its rules ignore them; they are marked.
+    """
+    counted = arbitrate(fixes, rules, bucket_s=bucket_s)
+    used = without_spikes([fix for fix in counted if since is None or fix.time >= since], rules.max_speed_kmh)
     if not used:
-        return Way((), 0.0, None, None, 0)
+        return NOWHERE
     line = moved(used)
+    untrusted = [fix for fix in used if fix.mock]
     return Way(
         points=simplify([(fix.lon, fix.lat) for fix in line]),
         distance_km=length_km([(fix.lon, fix.lat) for fix in line]),
         started_at=used[0].time,
         ended_at=used[-1].time,
         fixes=len(used),
+        untrusted_fixes=len(untrusted),
+        untrusted=_thinned(moved(untrusted)),
     )
+
+
+def _thinned(fixes: Sequence[Fix]) -> tuple[Coordinate, ...]:
+    """At most MAX_UNTRUSTED_POINTS of them, evenly."""
+    step = -(-len(fixes) // MAX_UNTRUSTED_POINTS) or 1
+    return tuple((fix.lon, fix.lat) for fix in fixes[::step])
 
 
 def length_km(points: Sequence[Coordinate]) -> float:

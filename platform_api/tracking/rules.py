@@ -13,6 +13,7 @@ from pyproj import Geod
 from platform_api.actor import Actor, Role
 from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, may_see_all
 from platform_api.tracking.times import rfc3339
+from telemetry.kinds import KINDS
 
 GEOD = Geod(ellps="WGS84")
 
@@ -112,6 +113,29 @@ def may_track(actor: Actor, order: TrackedOrder) -> bool:
     return party.get(actor.role) == actor.user_id
 
 
+# How the truck gets on and who speaks for it.
+JOURNEY_KINDS = frozenset({"stop", "parking", "gap", "takeover", "handback"})
+# What endangers the goods, or the word about where they are. Fuel, speed, manners at the wheel and the state of
+# truck and device are the carrier's business.
+CARGO_KINDS = frozenset(
+    {
+        "accident", "device_removed", "gnss_antenna_cut", "gnss_lost", "high_temperature", "jamming",
+        "low_temperature", "mock_location", "movement", "power_cut", "sos", "tampering", "tow",
+    }
+)  # fmt: skip
+ALL_KINDS = frozenset(KINDS)
+
+
+def kinds_for(actor: Actor) -> frozenset[str]:
+    """Which intervals of the truck one of the order's people is shown.
+
+    A driver is shown no alarms: they may be about him, and what he learns of them is for his carrier to say.
+    """
+    if actor.is_administrator or actor.role is Role.CARRIER:
+        return ALL_KINDS
+    return JOURNEY_KINDS if actor.role is Role.DRIVER else JOURNEY_KINDS | CARGO_KINDS
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """Degrees; a prefilter that may be larger than asked, never smaller."""
@@ -149,6 +173,7 @@ class Candidate:
     lon: float
     time: datetime
     source: str | None
+    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +216,19 @@ PING_KEYS = (
 )  # fmt: skip
 
 
-def live_ping(published: dict[str, Any], vehicle_id: int, window: Window) -> dict[str, Any] | None:
+def is_trusted(mock: bool | None) -> bool:
+    """False for a position that software made up, as its device says."""
+    return mock is not True
+
+
+def shown_alarms(alarms: Sequence[str], kinds: frozenset[str]) -> list[str]:
+    """Of the alarms that a ping carries those that its viewer is shown; names of no vocabulary are the carrier's."""
+    return [name for name in alarms if name in kinds or kinds == ALL_KINDS]
+
+
+def live_ping(
+    published: dict[str, Any], vehicle_id: int, window: Window, kinds: frozenset[str]
+) -> dict[str, Any] | None:
     """A ping of the live channel as the order's socket shows it; None when it is not its business.
 
     Device ids stay inside: a viewer is told tracker or phone. Backlog of an earlier job is judged by
@@ -202,7 +239,14 @@ def live_ping(published: dict[str, Any], vehicle_id: int, window: Window) -> dic
     if not window.holds(datetime.fromisoformat(published["time"])):
         return None
     shown = {key: published.get(key) for key in PING_KEYS}
-    return {"type": "ping", **shown, "vehicle_id": vehicle_id, "source": published.get("source")}
+    return {
+        "type": "ping",
+        **shown,
+        "alarms": shown_alarms(shown["alarms"] or [], kinds),
+        "vehicle_id": vehicle_id,
+        "source": published.get("source"),
+        "trusted": is_trusted(shown["mock"]),
+    }
 
 
 def live_crossing(published: dict[str, Any], order: TrackedOrder, window: Window) -> dict[str, Any] | None:
@@ -220,6 +264,22 @@ def live_crossing(published: dict[str, Any], order: TrackedOrder, window: Window
         "time": published["time"],
         "place": place,
     }
+
+
+def live_interval(
+    published: dict[str, Any], vehicle_id: int, window: Window, kinds: frozenset[str]
+) -> dict[str, Any] | None:
+    """What lasted or happened on the order's truck; None for another truck, or when it is not the viewer's business.
+
+    What began before the window, or ends after it, belongs to another job as well.
+    """
+    if published.get("vehicle_id") != vehicle_id or published.get("kind") not in kinds:
+        return None
+    bounds = [published["started_at"], published["ended_at"]]
+    if not all(bound is None or window.holds(datetime.fromisoformat(bound)) for bound in bounds):
+        return None
+    shown = {key: published[key] for key in ("id", "kind", "change", "started_at", "ended_at")}
+    return {"type": "interval", **shown, "severity": KINDS[published["kind"]].severity}
 
 
 def live_order(published: dict[str, Any]) -> dict[str, Any]:

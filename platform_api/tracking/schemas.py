@@ -11,7 +11,10 @@ Source = Literal["tracker", "phone"]
 
 
 class PingOut(BaseModel):
-    """A ping in normal form (the keys of `mess decode`), and where it came from; null where unknown."""
+    """A ping in normal form (the keys of `mess decode`), and where it came from; null where unknown.
+
+    `trusted` is false for a position that software made up, as its device says (`mock`).
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -34,6 +37,7 @@ class PingOut(BaseModel):
     attributes: dict[str, Any]
     device_uid: str
     source: Source
+    trusted: bool
 
 
 class FeatureOut(BaseModel):
@@ -47,8 +51,9 @@ class FeatureOut(BaseModel):
 class RouteOut(BaseModel):
     """GeoJSON FeatureCollection.
 
-    `properties.kind` of its features: `planned` and `actual` (lines), `pickup` and `delivery` (points),
-    `pickup_fence` and `delivery_fence` (the fence's own shape).
+    `properties.kind` of its features: `planned` and `actual` (lines), `untrusted` (points of the actual way that
+    software made up, as the device says), `pickup` and `delivery` (points), `pickup_fence` and `delivery_fence`
+    (the fence's own shape).
     """
 
     type: Literal["FeatureCollection"] = "FeatureCollection"
@@ -70,6 +75,7 @@ class AvailableDriverOut(BaseModel):
     position_time: TimeOut
     position_age_s: float
     source: Source | None
+    trusted: bool
 
 
 class AvailableDriversOut(BaseModel):

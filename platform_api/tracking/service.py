@@ -13,8 +13,9 @@ from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.errors import BadRequest, Forbidden, NotFound
 from platform_api.pagination import decode_cursor, encode_cursor
+from platform_api.telemetry import service as telemetry
 from platform_api.tracking import repository, route, rules
-from platform_api.tracking.repository import LastPosition, Places
+from platform_api.tracking.repository import GoingOn, LastPosition, Places
 from platform_api.tracking.route import Way
 from platform_api.tracking.rules import RankedDriver, TrackedOrder
 
@@ -32,6 +33,7 @@ NEARBY_ROLES = (Role.SHIPPER, Role.BROKER, Role.ADMINISTRATOR, Role.CARRIER)
 class PingPage:
     rows: Sequence[Row[Any]]
     next_cursor: str | None
+    kinds: frozenset[str] = frozenset()  # of the alarms that this viewer is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class View:
 
     order: TrackedOrder
     position: LastPosition | None
+    kinds: frozenset[str] = frozenset()  # of the intervals that this viewer is shown
+    going_on: Sequence[GoingOn] = ()
 
 
 def find_order(session: Session, actor: Actor, order_id: UUID) -> TrackedOrder:
@@ -85,9 +89,9 @@ def list_pings(
         return PingPage((), None)
     rows = repository.pings(session, order.vehicle_id, end=asked.end, after=after, limit=limit + 1)
     if len(rows) <= limit:
-        return PingPage(rows, None)
+        return PingPage(rows, None, rules.kinds_for(actor))
     last = rows[limit - 1]
-    return PingPage(rows[:limit], encode_cursor([last.time, last.device_id]))
+    return PingPage(rows[:limit], encode_cursor([last.time, last.device_id]), rules.kinds_for(actor))
 
 
 def _device_now(now: datetime) -> datetime:
@@ -97,22 +101,27 @@ def _device_now(now: datetime) -> datetime:
 
 def trace_route(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> Route:
     """The planned and the driven way of an order."""
-    settings = get_settings()
     order = find_order(session, actor, order_id)
     places = repository.places(session, order_id)
     planned = tuple((lon, lat) for lon, lat in places.planned_route or (places.pickup, places.delivery))
     window = rules.order_window(order)
-    fixes: list[route.Fix] = []
+    actual = route.NOWHERE
     if window is not None and order.vehicle_id is not None:
-        end = window.end or _device_now(now)
-        fixes = repository.fixes(session, order.vehicle_id, window, end, max_per_device=MAX_ROUTE_FIXES)
-    actual = route.actual_way(
-        fixes,
-        phone_takeover_s=settings.phone_takeover_s,
-        max_speed_kmh=settings.max_speed_kmh,
-        max_accuracy_m=settings.max_accuracy_m,
-    )
+        actual = _actual_way(session, order.vehicle_id, window, window.end or _device_now(now))
     return Route(places, planned, route.length_km(planned), actual)
+
+
+def _actual_way(session: Session, vehicle_id: int, window: rules.Window, end: datetime) -> Way:
+    """By the vehicle's own rules, as ingest has them: both name the same source at every moment."""
+    judged_by = telemetry.rules_of_vehicle(session, vehicle_id)
+    seconds = (end - window.start).total_seconds()
+    if seconds < 0:
+        return route.NOWHERE
+    bucket_s = max(seconds / MAX_ROUTE_FIXES, 0.001)
+    # Whoever is the source when the window begins became it before.
+    before = timedelta(seconds=judged_by.takeover_s)
+    fixes = repository.fixes(session, vehicle_id, window, end, bucket_s=bucket_s, before=before)
+    return route.actual_way(fixes, judged_by, since=window.start, bucket_s=bucket_s)
 
 
 def find_nearby_drivers(
@@ -134,7 +143,7 @@ def find_nearby_drivers(
 
 
 def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> View:
-    """Where the order stands; a position only while the truck may be followed, and only of its window."""
+    """Where the order stands; of the truck only while it may be followed, and only of its window."""
     order = find_order(session, actor, order_id)
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None or not rules.is_followed(order, now):
@@ -142,7 +151,9 @@ def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime)
     position = repository.last_position(session, order.vehicle_id)
     if position is not None and not window.holds(position.time):
         position = None
-    return View(order, position)
+    kinds = rules.kinds_for(actor)
+    going_on = repository.going_on(session, order.vehicle_id, kinds, since=window.start)
+    return View(order, position, kinds, going_on)
 
 
 def find_own_phone(session: Session, actor: Actor) -> str:

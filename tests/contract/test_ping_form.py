@@ -11,7 +11,7 @@ from platform_api.tracking.schemas import PingOut
 def test_live_filter_and_http_answer_have_the_keys_of_the_normal_form() -> None:
     keys = list(normal_form(Ping(time_us=0, lat=0.0, lon=0.0)))
     assert list(rules.PING_KEYS) == keys
-    assert list(PingOut.model_fields) == [*keys, "device_uid", "source"]
+    assert list(PingOut.model_fields) == [*keys, "device_uid", "source", "trusted"]
 
 
 def test_a_stored_row_and_its_ping_read_the_same() -> None:
@@ -33,8 +33,8 @@ def test_a_stored_row_and_its_ping_read_the_same() -> None:
         device_uid="truck-1",
         source="tracker",
     )
-    answer = PingOut.model_validate(presenters.ping_json(row)).model_dump(mode="json")  # type: ignore[arg-type]
-    assert answer == shown | {"device_uid": "truck-1", "source": "tracker"}
+    answer = PingOut.model_validate(presenters.ping_json(row, rules.ALL_KINDS)).model_dump(mode="json")  # type: ignore[arg-type]
+    assert answer == shown | {"device_uid": "truck-1", "source": "tracker", "trusted": True}
 
 
 def test_both_spell_times_alike() -> None:

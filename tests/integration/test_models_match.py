@@ -25,7 +25,6 @@ NOT_MAPPED = {
     "geofence_version",
     "ingest_totals",
     "interval_changes",
-    "intervals",
     "mqtt_credentials",
     "pings",
     "rejected_pings",

@@ -11,6 +11,7 @@ from paho.mqtt.properties import Properties
 
 from cli.parts.mosquitto import Mosquitto
 from config.settings import Settings
+from ingest.intake import Message
 from ingest.listener import Delivery, Listener, RefusedByBrokerError
 from tests.support.waiting import wait_until_async
 
@@ -38,7 +39,7 @@ async def take(listener: Listener, count: int) -> list[Delivery]:
     taken: list[Delivery] = []
     async with asyncio.timeout(20):
         while len(taken) < count:
-            taken += await listener.next_batch()
+            taken += (await listener.next_batch()).deliveries
     return taken
 
 
@@ -54,8 +55,9 @@ async def test_what_is_not_acked_comes_again_and_what_is_acked_does_not(
         first.ack(taken[:6])
         first.close()
         # The session stays: this is a connection that broke, not a worker that left.
-        first._client._connection._transport.abort()
-        first._client.stop_reconnect()
+        for lane in (first._live, first._backlog):
+            lane._client._connection._transport.abort()
+            lane._client.stop_reconnect()
         second = Listener(rules)
         await second.connect()
         again = await take(second, 4)
@@ -121,19 +123,19 @@ async def test_reading_pauses_while_enough_waits_and_goes_on(
     listener: Listener, mosquitto: Mosquitto
 ) -> None:
     # As if the broker had been told a Receive Maximum of 50 and did not keep to it.
-    listener._most_waiting = 100
+    listener._live._most_waiting = 100
     async with publisher(mosquitto) as client:
         for number in range(400):
             await client.publish(TOPIC, str(number).encode(), qos=1, timeout=20)
-        await wait_until_async(lambda: listener._paused is not None, 20, "the pause")
+        await wait_until_async(lambda: listener._live._paused is not None, 20, "the pause")
         taken: list[Delivery] = []
         async with asyncio.timeout(20):
             while len(taken) < 400:
                 batch = await listener.next_batch()
-                listener.ack(batch)
-                taken += batch
+                listener.ack(batch.deliveries)
+                taken += batch.deliveries
     assert [d.message.payload for d in taken] == [str(n).encode() for n in range(400)]
-    assert listener._paused is None
+    assert listener._live._paused is None
 
 
 async def test_acks_of_a_lost_connection_are_not_sent_on_the_next(
@@ -142,12 +144,12 @@ async def test_acks_of_a_lost_connection_are_not_sent_on_the_next(
     async with publisher(mosquitto) as client:
         await client.publish(TOPIC, b"before", qos=1)
         taken = await take(listener, 1)
-    lost: Any = listener._client._connection
+    lost: Any = listener._live._client._connection
     lost._transport.abort()
     again = await take(listener, 1)
     assert again[0].message.payload == b"before"
     sent: list[bytes] = []
-    current: Any = listener._client._connection
+    current: Any = listener._live._client._connection
     assert current is not lost
     current.send_package, send = sent.append, current.send_package
     listener.ack(taken)
@@ -167,3 +169,52 @@ async def test_a_broker_that_refuses_is_named(
     )
     with pytest.raises(RefusedByBrokerError, match="svc-ingest-1"):
         await Listener(rules).connect()
+
+
+async def test_backlog_topics_have_a_session_of_their_own_and_wait_for_live_ones(
+    listener: Listener, mosquitto: Mosquitto
+) -> None:
+    async with publisher(mosquitto) as client:
+        for number in range(20):
+            await client.publish("v1/devices/truck-1/backlog", str(number).encode(), qos=1)
+        await client.publish("v1/devices/truck-1/backlog/msgpack", b"packed", qos=1)
+        await wait_until_async(lambda: listener.backlog_waiting == 21, 20, "the backlog")
+        await client.publish(TOPIC, b"live", qos=1)
+        await wait_until_async(lambda: listener.waiting == 1, 20, "the live message")
+        await asyncio.sleep(0.01)  # longer than a batch waits: the live one is due
+        listener._last_backlog_s = asyncio.get_running_loop().time()
+        first = await listener.next_batch()
+        second = await listener.next_batch()
+    assert (first.lane, [d.message.payload for d in first.deliveries]) == ("live", [b"live"])
+    assert second.lane == "backlog"
+    assert len(second.deliveries) == 21
+
+
+async def test_what_was_put_aside_takes_its_turn_and_is_acked_on_its_own_session(
+    listener: Listener, mosquitto: Mosquitto
+) -> None:
+    async with publisher(mosquitto) as client:
+        await client.publish(TOPIC, b"old", qos=1)
+        (old,) = (await listener.next_batch()).deliveries
+        listener.defer([old])
+        assert listener.backlog_waiting == 1
+        again = await listener.next_batch()
+    assert (again.lane, again.deliveries) == ("backlog", [old])
+    sent: list[bytes] = []
+    connection: Any = listener._live._client._connection
+    connection.send_package, send = sent.append, connection.send_package
+    listener.ack(again.deliveries)
+    assert len(sent) == 1
+    connection.send_package = send
+    listener.ack(again.deliveries)
+
+
+async def test_too_much_is_not_put_aside(listener: Listener) -> None:
+    """Its acks are owed on the live session, whose window must not close."""
+    listener._most_deferred = 3
+    waiting = Delivery(Message(TOPIC, b"x", 0), 1, None, 0.0)
+    listener.defer([waiting, waiting])
+    assert listener.may_defer
+    listener.defer([waiting])
+    assert not listener.may_defer
+    listener._deferred.clear()

@@ -66,6 +66,7 @@ def test_a_ping_is_shown_in_normal_form(api: Client, shipper: Person) -> None:
         "attributes": {"io": 3},
         "device_uid": truck.device_uid,
         "source": "tracker",
+        "trusted": True,
         **dict.fromkeys(
             ("heading_deg", "altitude_m", "accuracy_m", "satellites", "hdop", "battery_pct", "fuel_pct",
              "odometer_km", "mock")
@@ -159,7 +160,12 @@ def test_the_route_holds_plan_and_way(api: Client, shipper: Person) -> None:
     route = shipper.get(f"/api/v1/tracking/orders/{order_id}/route/").json()
     assert route["type"] == "FeatureCollection"
     features = {feature["properties"]["kind"]: feature for feature in route["features"]}
-    assert set(features) == {"planned", "actual", "pickup", "delivery", "pickup_fence", "delivery_fence"}
+    assert set(features) == {
+        "planned", "actual", "untrusted", "pickup", "delivery", "pickup_fence", "delivery_fence",
+    }  # fmt: skip
+    assert features["untrusted"] == {
+        "type": "Feature", "geometry": None, "properties": {"kind": "untrusted", "fixes": 0},
+    }  # fmt: skip
     assert features["planned"]["geometry"]["coordinates"] == [list(world.PICKUP), list(world.DELIVERY)]
     assert features["planned"]["properties"]["straight_line"] is True
     actual = features["actual"]
@@ -182,6 +188,93 @@ def test_a_route_is_thinned_evenly(api: Client, shipper: Person, monkeypatch: py
         world.store_ping(truck.device_id, T0 + minute * MINUTE, 14.7, -17.4 + minute * 0.005)
     route = shipper.get(f"/api/v1/tracking/orders/{order_id}/route/").json()
     assert route["features"][1]["properties"]["fixes"] == 10
+
+
+def route_of(who: Person, order_id: Any) -> dict[str, Any]:
+    features = who.get(f"/api/v1/tracking/orders/{order_id}/route/").json()["features"]
+    return {feature["properties"]["kind"]: feature for feature in features}
+
+
+def test_made_up_positions_are_told_apart(api: Client, shipper: Person) -> None:
+    truck = world.new_truck(api)
+    order_id = world.new_order(shipper, truck, status="COMPLETED", assigned_at=T0)
+    world.update_order(order_id, completed_at=T0 + 60 * MINUTE)
+    for minute in range(10):
+        mock = True if minute >= 6 else None
+        world.store_ping(truck.device_id, T0 + minute * MINUTE, 14.7, -17.4 + minute * 0.005, mock=mock)
+    listed = shipper.get(pings_path(order_id)).json()["items"]
+    assert [item["trusted"] for item in listed] == [True] * 6 + [False] * 4
+    route = route_of(shipper, order_id)
+    assert (route["actual"]["properties"]["fixes"], route["actual"]["properties"]["untrusted_fixes"]) == (
+        10,
+        4,
+    )
+    assert route["untrusted"]["geometry"]["type"] == "MultiPoint"
+    assert len(route["untrusted"]["geometry"]["coordinates"]) == 4
+    # The carrier would rather have them ignored.
+    world.execute(
+        "INSERT INTO telemetry_settings (carrier_id, settings) VALUES (:carrier, CAST(:settings AS jsonb))",
+        carrier=truck.carrier.id,
+        settings='{"mock": "ignore"}',
+    )
+    route = route_of(shipper, order_id)
+    assert (route["actual"]["properties"]["fixes"], route["untrusted"]["geometry"]) == (6, None)
+
+
+def test_the_route_follows_one_source_by_priority_and_silence(api: Client, shipper: Person) -> None:
+    truck = world.new_truck(api)
+    order_id = world.new_order(shipper, truck, status="COMPLETED", assigned_at=T0)
+    world.update_order(order_id, completed_at=T0 + 60 * MINUTE)
+    best, _ = world.new_device("tracker", priority=50)
+    phone, _ = world.new_device("phone")
+    for device in (best, phone):
+        world.assign(device, truck.vehicle_id)
+    # The best one spoke until a minute before the order, and again from its 20th minute on.
+    world.store_ping(best, T0 - MINUTE)
+    for minute in range(30):
+        world.store_ping(truck.device_id, T0 + minute * MINUTE, 14.7, -17.4 + minute * 0.005)
+        world.store_ping(phone, T0 + minute * MINUTE, 14.8, -17.4 + minute * 0.005)
+        if minute >= 20:
+            world.store_ping(best, T0 + minute * MINUTE, 14.6, -17.4 + minute * 0.005)
+    actual = route_of(shipper, order_id)["actual"]
+    assert actual["properties"]["started_at"] == rfc3339(T0 + 5 * MINUTE)
+    latitudes = [lat for _, lat in actual["geometry"]["coordinates"]]
+    assert latitudes == [14.7] * 15 + [14.6] * 10
+    # Silence counts by the vehicle's own setting.
+    world.execute(
+        "INSERT INTO telemetry_settings (device_id, settings) VALUES (:device, CAST(:settings AS jsonb))",
+        device=best,
+        settings='{"takeover_s": 30}',
+    )
+    assert route_of(shipper, order_id)["actual"]["properties"]["started_at"] == rfc3339(T0)
+
+
+def test_a_repeated_position_is_not_on_the_route(api: Client, shipper: Person) -> None:
+    truck = world.new_truck(api)
+    order_id = world.new_order(shipper, truck, status="COMPLETED", assigned_at=T0)
+    world.update_order(order_id, completed_at=T0 + 60 * MINUTE)
+    for minute in range(5):
+        extra = '{"attributes": {"last_known_position": true}}' if minute == 4 else '{"alarms": ["sos"]}'
+        world.store_ping(truck.device_id, T0 + minute * MINUTE, 14.7, -17.4 + minute * 0.005, extra=extra)
+    assert route_of(shipper, order_id)["actual"]["properties"]["fixes"] == 4
+
+
+def test_whose_alarms_of_a_ping_are_whose_business(api: Client, shipper: Person) -> None:
+    truck = world.new_truck(api)
+    order_id = world.new_order(shipper, truck, assigned_at=T0)
+    world.store_ping(
+        truck.device_id, T0, extra='{"alarms": ["sos", "fuel_drop", "harsh_braking", "own_word"]}'
+    )
+    seen = {
+        who.role: who.get(pings_path(order_id)).json()["items"][0]["alarms"]
+        for who in (shipper, truck.carrier, truck.driver, person(api, Role.BROKER))
+    }
+    assert seen == {
+        Role.SHIPPER: ["sos"],
+        Role.CARRIER: ["sos", "fuel_drop", "harsh_braking", "own_word"],
+        Role.DRIVER: [],
+        Role.BROKER: ["sos"],
+    }
 
 
 def test_a_planned_route_is_used(api: Client, shipper: Person) -> None:
@@ -214,12 +307,13 @@ def found(answer: Any) -> list[int]:
 def test_free_trucks_are_ranked_by_distance(api: Client, shipper: Person, kaolack: Any) -> None:
     near, far, outside = (world.new_truck(api) for _ in range(3))
     now = clock.now()
-    world.set_position(far, 14.25, -16.07, now)
+    world.set_position(far, 14.25, -16.07, now, mock=True)
     world.set_position(near, 14.16, -16.07, now)
     # In the box of 20 km, outside the circle.
     world.set_position(outside, 14.30, -15.92, now)
     answer = kaolack(shipper)
     assert found(answer) == [near.vehicle_id, far.vehicle_id]
+    assert [item["trusted"] for item in answer.json()["items"]] == [True, False]
     item = answer.json()["items"][0]
     assert item["distance_km"] == pytest.approx(1.106, abs=0.005)
     assert (item["driver_id"], item["driver_name"]) == (str(near.driver.id), "Test driver")

@@ -46,7 +46,9 @@ def test_the_snapshot_then_live_pings_and_crossings(api: Client, shipper: Person
             "heading_deg": None,
             "accuracy_m": None,
             "source": "tracker",
+            "trusted": True,
         }
+        assert hello["intervals"] == []
         crossing = {"id": 1, "vehicle_id": truck.vehicle_id, "geofence_id": pickup, "kind": "enter"}
         crossing |= {"change": "created", "time": rfc3339(clock.now())}
         world.announce(
@@ -54,6 +56,7 @@ def test_the_snapshot_then_live_pings_and_crossings(api: Client, shipper: Person
         )
         ping, crossed = receive(socket), receive(socket)
         assert (ping["type"], ping["speed_kmh"], ping["source"]) == ("ping", 33.0, "tracker")
+        assert ping["trusted"] is True
         assert "device_id" not in ping
         assert crossed == {
             "type": "crossing",

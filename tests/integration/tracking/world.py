@@ -1,5 +1,6 @@
 """A small fleet in the database, written as ingest and the order service would have left it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,6 +16,7 @@ from config.database import transaction
 from config.redis import live_channel, order_channel, sync_redis
 from config.settings import get_settings
 from platform_api.actor import Role
+from platform_api.fleet.rules import DEFAULT_PRIORITIES, DeviceKind
 from platform_api.tracking.rules import PING_KEYS
 from platform_api.tracking.times import rfc3339
 from tests.support.api import Person, person
@@ -41,12 +43,13 @@ class Truck:
     device_uid: str
 
 
-def new_device(kind: str, *, user_id: UUID | None = None) -> tuple[int, str]:
+def new_device(kind: str, *, user_id: UUID | None = None, priority: int | None = None) -> tuple[int, str]:
     uid = f"{kind}-{next(_numbers)}"
     device_id = execute(
-        "INSERT INTO devices (uid, kind, user_id) VALUES (:uid, :kind, :user_id) RETURNING id",
+        "INSERT INTO devices (uid, kind, priority, user_id) VALUES (:uid, :kind, :priority, :user_id) RETURNING id",
         uid=uid,
         kind=kind,
+        priority=DEFAULT_PRIORITIES[DeviceKind(kind)] if priority is None else priority,
         user_id=user_id,
     )
     return device_id, uid
@@ -134,10 +137,10 @@ def store_ping(
     extra: str | None = None,
     **more: Any,
 ) -> None:
-    columns = {"speed_kmh": None, "accuracy_m": None, "seq": None, "ignition": None} | more
+    columns = dict.fromkeys(("speed_kmh", "accuracy_m", "seq", "ignition", "mock")) | more
     execute(
-        "INSERT INTO pings (device_id, time, received_at, lat, lon, speed_kmh, accuracy_m, seq, ignition, extra)"
-        " VALUES (:device_id, :time, :time, :lat, :lon, :speed_kmh, :accuracy_m, :seq, :ignition,"
+        "INSERT INTO pings (device_id, time, received_at, lat, lon, speed_kmh, accuracy_m, seq, ignition, mock, extra)"
+        " VALUES (:device_id, :time, :time, :lat, :lon, :speed_kmh, :accuracy_m, :seq, :ignition, :mock,"
         " CAST(:extra AS jsonb))",
         device_id=device_id,
         time=time,
@@ -148,11 +151,12 @@ def store_ping(
     )
 
 
-def set_position(truck: Truck, lat: float, lon: float, time: datetime) -> None:
+def set_position(truck: Truck, lat: float, lon: float, time: datetime, *, mock: bool = False) -> None:
     execute(
-        "INSERT INTO vehicle_states (vehicle_id, time, lat, lon, speed_kmh, device_id)"
-        " VALUES (:vehicle, :time, :lat, :lon, 42, :device)"
-        " ON CONFLICT (vehicle_id) DO UPDATE SET time = :time, lat = :lat, lon = :lon",
+        "INSERT INTO vehicle_states (vehicle_id, time, lat, lon, speed_kmh, device_id, mock)"
+        " VALUES (:vehicle, :time, :lat, :lon, 42, :device, :mock)"
+        " ON CONFLICT (vehicle_id) DO UPDATE SET time = :time, lat = :lat, lon = :lon, mock = :mock",
+        mock=mock,
         vehicle=truck.vehicle_id,
         time=time,
         lat=lat,
@@ -168,9 +172,14 @@ def live_ping(vehicle_id: int, time: datetime | None = None, **more: Any) -> dic
     return {"vehicle_id": vehicle_id, "device_id": 1, "source": "tracker", **form, **more}
 
 
-def announce(vehicle_id: int, *pings: dict[str, Any], crossings: list[dict[str, Any]] | None = None) -> int:
+def announce(
+    vehicle_id: int,
+    *pings: dict[str, Any],
+    crossings: Sequence[dict[str, Any]] = (),
+    intervals: Sequence[dict[str, Any]] = (),
+) -> int:
     """Publish as ingest does after its commit; returns how many Redis clients heard it."""
-    body = msgspec.json.encode({"pings": pings, "crossings": crossings or []})
+    body = msgspec.json.encode({"pings": pings, "crossings": crossings, "intervals": intervals})
     heard: int = sync_redis().publish(live_channel(vehicle_id, get_settings().live_shards), body)
     return heard
 

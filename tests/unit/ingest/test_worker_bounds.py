@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from ingest import listener as listening
+from ingest import lane as lanes
 from ingest import worker
 from ingest.intake import Message
-from ingest.listener import Listener
+from ingest.listener import Delivery, Listener
 from ingest.worker import Worker
 
 TOPIC = "v1/devices/truck-1/pings"
@@ -34,9 +34,9 @@ class Connection:
 
 
 def deliver(listener: Listener, connection: Connection, payload: bytes, count: int = 1) -> None:
-    listener._client._connection = connection
+    listener._live._client._connection = connection
     for mid in range(count):
-        listener._on_qos1(mid + 1, payload, TOPIC, {})
+        listener._live._on_qos1(mid + 1, payload, TOPIC, {})
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def listener(settings_for: Callable[..., Settings]) -> Listener:
 
 
 async def test_reading_pauses_by_bytes_too(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_MOST_WAITING_BYTES", 1000)
+    monkeypatch.setattr(lanes, "_MOST_WAITING_BYTES", 1000)
     connection = Connection()
     deliver(listener, connection, bytes(600))
     assert connection.reading
@@ -76,7 +76,7 @@ async def test_a_worker_told_to_stop_does_not_wait_for_the_database_for_ever(
     waiting = Worker(settings_for(database_url="postgresql://nobody@127.0.0.1:1/none"))
     waiting.stop()
     with pytest.raises(psycopg.OperationalError):
-        await waiting._store([Message(TOPIC, b"{}", 0)])
+        await waiting._store([Delivery(Message(TOPIC, b"{}", 0), 1, None, 0.0)])
 
 
 async def test_a_refold_that_fails_does_not_end_refolding(

@@ -121,6 +121,26 @@ def test_taking_a_device_out() -> None:
         rules.plan_unassignment(spans[:1], NOW)
 
 
+def test_a_gateway_is_no_source() -> None:
+    assert rules.DEFAULT_PRIORITIES[DeviceKind.TRACKER] < rules.DEFAULT_PRIORITIES[DeviceKind.PHONE]
+    assert rules.DEFAULT_PRIORITIES.keys() == set(DeviceKind)
+    for kind in (DeviceKind.TRACKER, DeviceKind.PHONE):
+        rules.check_source(kind)
+    with pytest.raises(Conflict, match="gateway_on_no_vehicle"):
+        rules.check_source(DeviceKind.GATEWAY)
+
+
+def test_the_vehicles_that_a_change_from_now_on_concerns() -> None:
+    spans = [
+        Span(1, 7, None, at(-1)),
+        Span(2, 8, at(-1), NOW),
+        Span(3, 6, at(1), at(2)),
+        Span(4, 5, NOW, at(1)),
+        Span(5, 6, at(3), None),
+    ]
+    assert rules.vehicles_from(spans, NOW) == [5, 6]
+
+
 hour = st.none() | st.integers(0, 10)
 
 

@@ -14,6 +14,10 @@ def ping(number: int) -> Message:
     return {"type": "ping", "n": number}
 
 
+def interval(number: int) -> Message:
+    return {"type": "interval", "n": number}
+
+
 def event(number: int) -> Message:
     return {"type": "order", "n": number}
 
@@ -23,8 +27,11 @@ def test_first_in_first_out_across_kinds() -> None:
     outbox.add_ping(ping(1))
     outbox.add_event(event(2))
     outbox.add_ping(ping(3))
-    outbox.add_event(event(4))
-    assert [message["n"] for message in drain(outbox)] == [1, 2, 3, 4]
+    outbox.add_interval(interval(4))
+    outbox.add_event(event(5))
+    outbox.add_interval(interval(6))
+    outbox.add_ping(ping(7))
+    assert [message["n"] for message in drain(outbox)] == [1, 2, 3, 4, 5, 6, 7]
     assert len(outbox) == 0
 
 
@@ -57,9 +64,20 @@ def test_too_many_unread_events_is_an_overflow() -> None:
         outbox.add_event(event(3))
 
 
-def test_forgotten_pings_are_gone_and_events_stay() -> None:
+def test_what_is_forgotten_of_the_truck_is_gone_and_events_stay() -> None:
     outbox = Outbox()
     outbox.add_ping(ping(1))
     outbox.add_event(event(2))
-    outbox.forget_pings()
+    outbox.add_interval(interval(3))
+    outbox.forget_truck()
     assert drain(outbox) == [event(2)]
+
+
+def test_too_many_intervals_are_forgotten_together() -> None:
+    outbox = Outbox(max_intervals=2)
+    outbox.add_event(event(0))
+    assert [outbox.add_interval(interval(number)) for number in (1, 2, 3)] == [True, True, False]
+    outbox.add_ping(ping(4))
+    assert outbox.add_interval(interval(5))
+    assert len(outbox) == 3
+    assert drain(outbox) == [event(0), ping(4), interval(5)]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from platform_api.actor import Actor, Role
 from platform_api.tracking import rules
 from platform_api.tracking.rules import Candidate, TrackedOrder, Window
+from telemetry.alarms import ALARMS
+from telemetry.kinds import KINDS
 
 T0 = datetime(2026, 1, 26, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -129,7 +131,9 @@ def test_nobody_is_the_carrier_of_an_unassigned_order() -> None:
 
 
 def candidate(vehicle_id: int, lat: float, lon: float, *, age: timedelta = HOUR) -> Candidate:
-    return Candidate(vehicle_id, f"DK-{vehicle_id}", "", 5000, uuid4(), "Awa", lat, lon, T0 - age, "tracker")
+    return Candidate(
+        vehicle_id, f"DK-{vehicle_id}", "", 5000, uuid4(), "Awa", lat, lon, T0 - age, "tracker", True
+    )
 
 
 def haversine_km(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -181,10 +185,17 @@ def published(**changes: object) -> dict[str, object]:
 
 
 def test_a_live_ping_is_shown_without_inner_keys() -> None:
-    message = rules.live_ping(published(speed_kmh=50.0), 7, Window(T0, None))
+    message = rules.live_ping(published(speed_kmh=50.0), 7, Window(T0, None), rules.ALL_KINDS)
     assert message is not None
-    assert set(message) == {*rules.PING_KEYS, "type", "vehicle_id", "source"}
+    assert set(message) == {*rules.PING_KEYS, "type", "vehicle_id", "source", "trusted"}
     assert (message["type"], message["speed_kmh"], message["source"]) == ("ping", 50.0, "phone")
+
+
+@pytest.mark.parametrize(("mock", "trusted"), [(None, True), (False, True), (True, False)])
+def test_a_made_up_position_is_shown_and_not_trusted(mock: bool | None, trusted: bool) -> None:
+    message = rules.live_ping(published(mock=mock), 7, Window(T0, None), rules.ALL_KINDS)
+    assert message is not None
+    assert message["trusted"] is trusted
 
 
 @pytest.mark.parametrize(
@@ -196,7 +207,70 @@ def test_a_live_ping_is_shown_without_inner_keys() -> None:
     ],
 )
 def test_pings_of_another_truck_or_job_are_not_shown(changes: dict[str, object]) -> None:
-    assert rules.live_ping(published(**changes), 7, Window(T0, T0 + 2 * HOUR)) is None
+    assert rules.live_ping(published(**changes), 7, Window(T0, T0 + 2 * HOUR), rules.ALL_KINDS) is None
+
+
+KINDS_OF = {role: rules.kinds_for(Actor(SHIPPER, role)) for role in Role}
+
+
+def test_the_carrier_sees_every_kind_and_others_what_concerns_their_goods() -> None:
+    assert KINDS_OF[Role.CARRIER] == KINDS_OF[Role.ADMINISTRATOR] == frozenset(KINDS)
+    assert rules.kinds_for(Actor(SHIPPER, Role.SHIPPER, is_superuser=True)) == frozenset(KINDS)
+    assert KINDS_OF[Role.SHIPPER] == KINDS_OF[Role.BROKER] == rules.JOURNEY_KINDS | rules.CARGO_KINDS
+    carriers_own = {name for name in KINDS if name.startswith(("fuel", "refuel", "harsh"))}
+    carriers_own |= {"speeding", "idling", "fatigue_driving", "trip"}
+    assert len(carriers_own) == 9
+    assert not carriers_own & KINDS_OF[Role.SHIPPER]
+    assert KINDS_OF[Role.DRIVER] == rules.JOURNEY_KINDS
+    assert not KINDS_OF[Role.DRIVER] & ALARMS.keys()
+
+
+def test_what_shippers_are_alarmed_about_is_no_trifle() -> None:
+    assert {KINDS[name].severity for name in rules.CARGO_KINDS} == {"warning", "critical"}
+    assert KINDS.keys() >= rules.JOURNEY_KINDS
+
+
+def test_alarms_of_a_ping_are_those_its_viewer_is_shown() -> None:
+    alarms = ["sos", "fuel_drop", "unheard_of"]
+    shown = {role: rules.shown_alarms(alarms, kinds) for role, kinds in KINDS_OF.items()}
+    assert shown[Role.CARRIER] == alarms
+    assert (shown[Role.SHIPPER], shown[Role.DRIVER]) == (["sos"], [])
+
+
+def interval(**changes: object) -> dict[str, object]:
+    base = {"id": 3, "vehicle_id": 7, "kind": "stop", "change": "ended", "started_at": "2026-01-26T09:00:00Z"}
+    return base | {"ended_at": "2026-01-26T09:30:00Z"} | changes
+
+
+def test_an_interval_is_shown_with_its_severity() -> None:
+    window = Window(T0, T0 + 2 * HOUR)
+    assert rules.live_interval(interval(), 7, window, KINDS_OF[Role.SHIPPER]) == {
+        "type": "interval",
+        "id": 3,
+        "kind": "stop",
+        "severity": "info",
+        "change": "ended",
+        "started_at": "2026-01-26T09:00:00Z",
+        "ended_at": "2026-01-26T09:30:00Z",
+    }
+    going_on = rules.live_interval(interval(ended_at=None), 7, window, KINDS_OF[Role.SHIPPER])
+    assert going_on is not None
+    assert going_on["ended_at"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vehicle_id": 8},
+        {"kind": "fuel_drop"},
+        {"kind": "of_a_later_version"},
+        {"started_at": "2026-01-26T07:59:59Z"},  # parked since the job before
+        {"ended_at": "2026-01-26T10:00:01Z"},  # goes on into the job after
+    ],
+)
+def test_intervals_of_another_truck_job_or_concern_are_not_shown(changes: dict[str, object]) -> None:
+    window = Window(T0, T0 + 2 * HOUR)
+    assert rules.live_interval(interval(**changes), 7, window, KINDS_OF[Role.SHIPPER]) is None
 
 
 def crossing(**changes: object) -> dict[str, object]:
