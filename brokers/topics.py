@@ -118,6 +118,8 @@ NATIVE_DOWN: Final = ("acks", "commands")
 # Formats whose own topics name the device, `{uid}`, so that it may publish on them itself.
 FOREIGN_UP: Final = ("teltonika/{uid}/data", "+/{uid}/teltonika/{uid}/data", "osmand/{uid}")
 FOREIGN_DOWN: Final = ("teltonika/{uid}/commands", "+/{uid}/teltonika/{uid}/commands")
+# EMQX's word on who connects and goes: at QoS 0, not retained.
+BROKER_EVENTS: Final = tuple(f"$SYS/brokers/+/clients/+/{event}" for event in ("connected", "disconnected"))
 # Where only the operator's own servers and bridges publish. Those of a carrier are gateways.
 SERVERS_ONLY: Final = ("application/#", "flespi/#", "positions", "traccar/#", "v3/#")
 SERVICE_TOPICS: Final = (
@@ -232,6 +234,49 @@ def commands_topic(uid: str) -> str:
 def owntracks_commands_topic(uid: str, name: str) -> str:
     """Down: commands to an OwnTracks phone whose device level is `name`."""
     return spell_topic(Topic(uid, Family.OWNTRACKS, Channel.COMMANDS, name=name))
+
+
+DownlinkKind = Literal["native", "owntracks", "teltonika"]
+_TELTONIKA: Final = "teltonika"
+
+
+@dataclass(frozen=True, slots=True)
+class Downlink:
+    """How commands reach a device: by which format, and what its topic holds beside the uid.
+
+    `address` is OwnTracks' device level, or the two levels that a Teltonika tracker may have before its own.
+    """
+
+    kind: DownlinkKind
+    address: str = ""
+
+
+def downlink_of(topic: str) -> Downlink | None:
+    """The way down that belongs to a topic that a device sends on; None when there is none."""
+    parsed = parse_topic(topic)
+    if parsed is not None:
+        return Downlink("owntracks" if parsed.family is Family.OWNTRACKS else "native", parsed.name)
+    levels = topic.split("/")
+    if levels[0] == "v1" or not all(_is_level(level) for level in levels):
+        return None
+    match levels:
+        case ["teltonika", uid, "data"] if is_device_uid(uid):
+            return Downlink("teltonika")
+        case [realm, client, "teltonika", uid, "data"] if is_device_uid(uid):
+            return Downlink("teltonika", f"{realm}/{client}")
+    return None
+
+
+def downlink_topic(uid: str, downlink: Downlink) -> str:
+    """Where commands to this device go. Raises ValueError for an address that no topic has."""
+    if downlink.kind == "native":
+        return commands_topic(uid)
+    if downlink.kind == "owntracks":
+        return owntracks_commands_topic(uid, downlink.address)
+    levels = [*filter(None, downlink.address.split("/")), _TELTONIKA, check_device_uid(uid), "commands"]
+    if len(levels) not in (3, 5) or not all(_is_level(level) for level in levels):
+        raise ValueError(f"no topic is spelled for {downlink!r}")
+    return "/".join(levels)
 
 
 Lane = Literal["live", "backlog"]

@@ -191,7 +191,8 @@ def _told_presence(presence: Presence) -> str:
 def _told_result(result: CommandResult) -> str:
     which = "a command" if result.command_id is None else f"command {result.command_id}"
     text = f": {result.text}" if result.text else ""
-    return f"command result: {which} {'succeeded' if result.ok else 'failed'}{text}"
+    outcome = "was received" if result.receipt else "succeeded" if result.ok else "failed"
+    return f"command result: {which} {outcome}{text}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def live_channel(vehicle_id: int, shards: int) -> str:
     One message per ingest batch and shard, a JSON object:
     `{"pings": [{"vehicle_id", "device_id", "source": "tracker"|"phone", ...ping in normal form...}],
     "crossings": [{"id", "vehicle_id", "geofence_id", "kind", "change", "time"}],
-    "intervals": [{"id", "vehicle_id", "kind", "change", "started_at", "ended_at"}]}`. `pings` holds the
+    "intervals": [{"id", "vehicle_id", "kind", "change", "started_at", "ended_at"}],
+    "presence": [{"device_id", "vehicle_id", "state": "online"|"offline", "at"}]}`. `pings` holds the
     newest position of each vehicle in the batch, `mock` among its keys; late and unused pings are not
     announced. `id` of an interval is that of its row, which may be told of several times.
     """

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     # The embedded broker speaks MQTT 3.1.1 only; `mess up` sets this when it starts that one.
     mqtt_protocol: Literal["5", "3.1.1"] = "5"
     mqtt_shared_subscription: bool = True
+    # EMQX tells who connects and goes, on $SYS topics that other brokers do not have.
+    mqtt_presence_events: bool = False
     mqtt_service_password: SecretStr = SecretStr(DEVELOPMENT_SECRET)
 
     api_host: str = "127.0.0.1"
@@ -75,6 +77,14 @@ class Settings(BaseSettings):
     max_accuracy_m: float = Field(default=500.0, gt=0, description="worse fixes do not move the state")
     phone_takeover_s: int = Field(default=300, ge=1, description="tracker silence before the phone counts")
 
+    # Presence, in arrival time.
+    presence_grace_s: int = Field(default=120, ge=1, description="from a goodbye to being told offline")
+    presence_silence_s: int = Field(
+        default=1800, ge=2, description="silence of a device that never says goodbye"
+    )
+    presence_seen_every_s: int = Field(default=60, ge=0, description="between two writes of a sign of life")
+    presence_retention_days: int = Field(default=90, ge=1, description="changes of presence, and answers")
+
     # A clock that runs faster than the wall's, for demonstrations: at the wall time `anchor` (epoch
     # seconds) it shows `start` (epoch seconds) and goes on at `speed`. Refused in production.
     simulation_anchor: float | None = None
@@ -88,6 +98,15 @@ class Settings(BaseSettings):
     auto_complete_hours: int = Field(default=72, ge=1)
     bid_valid_hours: int = Field(default=48, ge=1)
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
+
+    # Commands to devices
+    command_expiry_s: int = Field(default=86_400, ge=60, description="where its sender says nothing")
+    command_answer_s: int = Field(default=60, ge=1, description="silence after which it is sent again")
+    command_attempts: int = Field(default=5, ge=1, le=100)
+    engine_stop_fresh_s: int = Field(default=120, ge=1, description="older positions prove no standing")
+    engine_stop_expiry_s: int = Field(default=3600, ge=60)
+    engine_stop_approval_s: int = Field(default=900, ge=10, description="how long an approval holds")
+    adaptive_reporting: bool = Field(default=False, description="where fleet and device say nothing else")
 
     @model_validator(mode="after")
     def _refuse_what_production_must_not_have(self) -> Self:
@@ -109,6 +128,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "MESS_PING_RETENTION_DAYS must be 0 (keep all) or at least MESS_LATENESS_DAYS"
                 f" ({self.lateness_days}): late pings are judged together with the stored ones"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _write_signs_of_life_in_time(self) -> Self:
+        if self.presence_seen_every_s >= min(self.presence_grace_s, self.presence_silence_s):
+            raise ValueError(
+                "MESS_PRESENCE_SEEN_EVERY_S must be less than MESS_PRESENCE_GRACE_S and MESS_PRESENCE_SILENCE_S:"
+                " a device that is heard would be told offline"
             )
         return self
 

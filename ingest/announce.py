@@ -15,13 +15,17 @@ from ingest.interval_store import ToldInterval
 from ingest.metrics import Metrics
 from ingest.ping import normal_form, rfc3339
 from ingest.pipeline import LivePing
+from ingest.presence_store import PresenceChange
 from ingest.visit_store import Crossing
 
 log = get_logger(__name__)
 
 ON_CROSSINGS = "orders.on_crossings"
+ON_RETURN = "commands.deliver"
+ON_ANSWERS = "commands.on_results"
 # So that one task stays short and a fleet's crossings spread over the task workers.
 _CROSSINGS_PER_TASK = 50
+_DEVICES_PER_TASK = 50
 _MAX_WAITING = 200
 _encode = msgspec.json.Encoder().encode
 
@@ -32,9 +36,11 @@ class News(msgspec.Struct, frozen=True):
     live: Sequence[LivePing] = ()
     crossings: Sequence[Crossing] = ()
     intervals: Sequence[ToldInterval] = ()
+    presence: Sequence[PresenceChange] = ()
+    answered: Sequence[int] = ()  # devices with answers to commands
 
     def __bool__(self) -> bool:
-        return bool(self.live or self.crossings or self.intervals)
+        return bool(self.live or self.crossings or self.intervals or self.presence or self.answered)
 
 
 def channel_messages(news: News, shards: int) -> dict[str, dict[str, list[Any]]]:
@@ -43,7 +49,8 @@ def channel_messages(news: News, shards: int) -> dict[str, dict[str, list[Any]]]
 
     def of(vehicle_id: int) -> dict[str, list[Any]]:
         channel = live_channel(vehicle_id, shards)
-        return messages.setdefault(channel, {"pings": [], "crossings": [], "intervals": []})
+        empty: dict[str, list[Any]] = {"pings": [], "crossings": [], "intervals": [], "presence": []}
+        return messages.setdefault(channel, empty)
 
     for seen in news.live:
         of(seen.vehicle_id)["pings"].append(
@@ -65,6 +72,9 @@ def channel_messages(news: News, shards: int) -> dict[str, dict[str, list[Any]]]
                 "ended_at": None if interval.ended_us is None else rfc3339(interval.ended_us),
             }
         )
+    for change in news.presence:
+        if change.vehicle_id is not None:
+            of(change.vehicle_id)["presence"].append(_of_presence(change))
     for crossing in news.crossings:
         of(crossing.vehicle_id)["crossings"].append(
             {
@@ -77,6 +87,15 @@ def channel_messages(news: News, shards: int) -> dict[str, dict[str, list[Any]]]
             }
         )
     return messages
+
+
+def _of_presence(change: PresenceChange) -> dict[str, Any]:
+    return {
+        "device_id": change.device_id,
+        "vehicle_id": change.vehicle_id,
+        "state": change.state,
+        "at": rfc3339(change.at_us),
+    }
 
 
 class Announcer:
@@ -92,7 +111,7 @@ class Announcer:
         """Put in line. When viewers cannot be reached for long, positions are dropped; the rest is not."""
         if self._news.qsize() >= _MAX_WAITING and news.live:
             self._metrics.news_dropped.inc()
-            news = News((), news.crossings, news.intervals)
+            news = msgspec.structs.replace(news, live=())
         if news:
             self._news.put_nowait(news)
 
@@ -116,6 +135,9 @@ class Announcer:
         if news.crossings:
             # Celery's client blocks; the sweep finds what could not be queued.
             await asyncio.to_thread(_queue_all, [crossing.id for crossing in news.crossings])
+        back = [change.device_id for change in news.presence if change.state == "online"]
+        if back or news.answered:
+            await asyncio.to_thread(_queue_devices, back, list(news.answered))
 
     async def drain(self, deadline_s: float = 5.0) -> None:
         """Wait until all is sent, but not for ever; then close."""
@@ -124,6 +146,13 @@ class Announcer:
         except TimeoutError:
             log.warning("left without telling everybody", batches=self._news.qsize())
         await self._redis.aclose()
+
+
+def _queue_devices(back: list[int], answered: list[int]) -> None:
+    for start in range(0, len(back), _DEVICES_PER_TASK):
+        queue(ON_RETURN, device_ids=back[start : start + _DEVICES_PER_TASK])
+    if answered:
+        queue(ON_ANSWERS, device_ids=answered)
 
 
 def _queue_all(crossing_ids: list[int]) -> None:

@@ -29,6 +29,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     received_us: int
     doubt_us: int = 0  # of `received_us`, see `ingest.own_clock`
+    retained: bool = False  # kept by the broker: news of the past, sent because somebody subscribed
 
 
 class IntakeLimits(msgspec.Struct, frozen=True):
@@ -64,6 +65,13 @@ class Told(msgspec.Struct, frozen=True):
     report: dict[str, Any] | None
 
 
+class Spoke(msgspec.Struct, frozen=True):
+    """Who gave a sign of life in a batch, and the last message of each. Columns of one row a device."""
+
+    device: Ints
+    message: Ints  # its number in the batch
+
+
 class Intake(msgspec.Struct, frozen=True):
     """What a batch of messages came to; `len(came)` is pings, repeated and refused ones together."""
 
@@ -73,6 +81,7 @@ class Intake(msgspec.Struct, frozen=True):
     letters: list[Letter]  # what was refused
     handled_seqs: dict[int, set[int]]  # device id -> numbers that need no resending
     told: list[Told]
+    spoke: Spoke
     deferred: frozenset[int] = frozenset()  # numbers of messages that are backlog and were left for later
 
 
@@ -87,7 +96,8 @@ def take_in(
     desk = _Desk(messages, fleet, limits)
     for number, message in enumerate(messages):
         desk.take(number, message)
-    pings, origin = desk.columns()
+    ids = desk.ids()
+    pings, origin = desk.columns(ids)
     deferred = desk.backlog(pings, origin, defer_after_us)
     if deferred:
         rows = np.flatnonzero(~np.isin(origin, list(deferred)))
@@ -95,7 +105,7 @@ def take_in(
     came = in_all([arrived(pings), desk.unread()])
     kept, repeated = _without_repeats(desk.checked(pings, origin))
     letters = list(desk.letters.values())
-    return Intake(came, kept, repeated, letters, desk.handled_seqs, desk.told, deferred)
+    return Intake(came, kept, repeated, letters, desk.handled_seqs, desk.told, desk.spoke(ids), deferred)
 
 
 class _Desk:
@@ -109,12 +119,15 @@ class _Desk:
         self._pings: list[Ping] = []
         self._origins: list[int] = []
         self._unread: list[int] = []
+        self._no_sign_of_life: list[int] = []
         self.letters: dict[int, Letter] = {}
         self.handled_seqs: dict[int, set[int]] = {}
         self.told: list[Told] = []
         self._settled: set[int] = set()  # messages of which something was written down already
 
     def take(self, number: int, message: Message) -> None:
+        if message.retained:
+            self._no_sign_of_life.append(number)
         found = route(message.topic)
         uid = None if found is None else found.uid
         device = None if uid is None else self._fleet.by_uid.get(uid)
@@ -151,10 +164,13 @@ class _Desk:
             return
         self._pings += decoded.pings
         self._origins += [number] * len(decoded.pings)
-        if decoded.presence is not None or decoded.results or decoded.report is not None:
+        presence = _news(decoded.presence, message)
+        if decoded.presence is not None and (presence is None or not _is_its_own(presence)):
+            self._no_sign_of_life.append(number)
+        if presence is not None or decoded.results or decoded.report is not None:
             self._settled.add(number)
             results = [_of_command(result, found) for result in decoded.results]
-            self.told.append(Told(device, message.received_us, decoded.presence, results, decoded.report))
+            self.told.append(Told(device, message.received_us, presence, results, decoded.report))
 
     def _device(self, uid: str | None, found: Route | None) -> Device | None:
         """The device that a message is of; a gateway speaks only for those of its own carrier."""
@@ -166,9 +182,21 @@ class _Desk:
             return None
         return device
 
-    def columns(self) -> tuple[Pings, Ints]:
+    def ids(self) -> Ints:
+        """The device of each message."""
+        return np.array([NONE if device is None else device.id for device in self._devices], np.int64)
+
+    def spoke(self, ids: Ints) -> Spoke:
+        """A last will is no sign of life, and neither is what the broker tells or has kept."""
+        ids = ids.copy()
+        ids[self._no_sign_of_life] = NONE
+        # Of several places the first is found, and the last is wanted.
+        devices, places = np.unique(ids[::-1], return_index=True)
+        known = devices != NONE
+        return Spoke(devices[known], len(ids) - 1 - places[known])
+
+    def columns(self, ids: Ints) -> tuple[Pings, Ints]:
         """All pings read, and the number of the message of each."""
-        ids = np.array([NONE if device is None else device.id for device in self._devices], np.int64)
         received_us = np.array([message.received_us for message in self._messages], np.int64)
         parts, origins = [], []
         for plain, (structs, numbers, counts) in self._plain.items():
@@ -231,6 +259,16 @@ class _Desk:
         self.letters[number].refusals.append(Refusal(rejection.reason, rejection.detail))
         if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
             self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
+
+
+def _news(presence: Presence | None, message: Message) -> Presence | None:
+    """A kept "online" was true once: the device may have gone while nobody listened. A kept goodbye stands."""
+    return None if presence is not None and message.retained and presence.online else presence
+
+
+def _is_its_own(presence: Presence) -> bool:
+    """Whether the device itself was there to say it."""
+    return presence.online and presence.connection_us is None
 
 
 def _of_command(result: CommandResult, found: Route | None) -> CommandResult:

@@ -30,7 +30,7 @@ _PUBACK = struct.Struct("!BBH")
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 _REFUSED = 128
-_PUBLISH, _QOS_BITS, _QOS_1 = 0x30, 0x06, 0x02  # MQTT 5, 3.3.1
+_PUBLISH, _QOS_BITS, _QOS_1, _RETAIN = 0x30, 0x06, 0x02, 0x01  # MQTT 5, 3.3.1
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -141,23 +141,23 @@ class Lane:
             topic = packet[2:at].decode()
         except UnicodeDecodeError:
             topic = packet[2:at].decode("utf-8", "replace")
-        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid)
+        self._take(topic, packet[at + 3 :] if v5 else packet[at + 2 :], mid, bool(command & _RETAIN))
 
     def _on_qos1(self, mid: int, payload: bytes, topic: str | bytes, properties: dict[str, Any]) -> None:
-        self._take(topic, payload, mid)
+        self._take(topic, payload, mid, bool(properties.get("retain")))
 
     def _on_unacked_message(
         self, client: gmqtt.Client, topic: str | bytes, payload: bytes, qos: int, properties: dict[str, Any]
     ) -> int:
-        self._take(topic, payload, None)
+        self._take(topic, payload, None, bool(properties.get("retain")))
         return 0
 
-    def _take(self, topic: str | bytes, payload: bytes, mid: int | None) -> None:
+    def _take(self, topic: str | bytes, payload: bytes, mid: int | None, retained: bool) -> None:
         if isinstance(topic, bytes):
             topic = topic.decode("utf-8", "replace")
         connection = self._client._connection
         now_us, now_s = self._now_us(), time.monotonic()
-        message = Message(topic, payload, now_us, self._own_clock.doubt_us(now_us, now_s))
+        message = Message(topic, payload, now_us, self._own_clock.doubt_us(now_us, now_s), retained)
         self._pending.append(Delivery(message, mid, connection, now_s))
         self._pending_bytes += len(payload)
         if len(self._pending) == 1 or self.is_full:

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
+from brokers.topics import BROKER_EVENTS, ingest_filters
 from brokers.topics import Lane as LaneName
-from brokers.topics import ingest_filters
 from config.settings import Settings
 from ingest.codecs.registry import foreign_filters
 from ingest.lane import MAX_BATCH_BYTES, Delivery, Lane, RefusedByBrokerError, ack
@@ -50,7 +50,8 @@ class Listener:
         self._woken = asyncio.Event()
         self._closing = False
         name = settings.ingest_worker
-        filters = ingest_filters("live", shared, foreign_filters())
+        events = BROKER_EVENTS if settings.mqtt_presence_events else ()
+        filters = ingest_filters("live", shared, [*foreign_filters(), *events])
         self._live = Lane(settings, name, filters, self._woken.set)
         old = ingest_filters("backlog", shared)
         self._backlog = Lane(settings, name + BACKLOG_SUFFIX, old, self._woken.set)

@@ -44,14 +44,20 @@ class Presence(msgspec.Struct, frozen=True):
     # Device time at which the message was composed, microseconds. A last will is composed when the
     # device connects: the time of the loss is the arrival time, never this one.
     composed_us: int | None = None
+    # The MQTT broker says it, of the connection made at this time by its clock, microseconds.
+    connection_us: int | None = None
 
 
 class CommandResult(msgspec.Struct, frozen=True):
-    """What a device answers to a command. `command_id` None = the format cannot say to which one."""
+    """What a device answers to a command. `command_id` None = the format cannot say to which one.
+
+    `receipt`: it has the command and has not done it yet; another answer follows.
+    """
 
     command_id: str | None
     ok: bool
     text: str = ""
+    receipt: bool = False
 
 
 class Decoded(msgspec.Struct, frozen=True):

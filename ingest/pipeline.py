@@ -11,7 +11,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from geofence.index import FenceIndex
-from ingest import interval_store, ledger_store, letter_store, store, visit_store
+from ingest import interval_store, ledger_store, letter_store, presence_store, store, visit_store
 from ingest.account_store import Seqs, Totals, merge_seqs
 from ingest.arbitration import VehicleInput
 from ingest.assembly import earliest_us, on_time, track_of, with_stored
@@ -23,6 +23,8 @@ from ingest.interval_store import ToldInterval
 from ingest.ledger import NONE_ARRIVED, Arrived, Fates, all_but, in_all, lateness_ms
 from ingest.letter import Letter
 from ingest.ping import Ping
+from ingest.presence_store import PresenceChange
+from ingest.presence_watch import PresenceSettings, Watch
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position
 from ingest.track import TRUE, Ints, Pings, groups, known, numbers_by_device
@@ -36,8 +38,10 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
-    # Off for messages of another time: their numbers may be those of a count that the device has begun anew.
-    merges_seqs: bool = True
+    presence: PresenceSettings
+    # Off for messages of another time: their numbers may be those of a count that the device has begun anew, and
+    # they are no sign of life.
+    of_now: bool = True
 
 
 # What becomes of what was refused, at the end of the batch's transaction; again, if the batch is done again.
@@ -69,6 +73,8 @@ class BatchResult(msgspec.Struct, frozen=True):
     crossings: list[Crossing]
     intervals: list[ToldInterval]
     lateness_ms: Ints  # of each stored ping
+    presence: list[PresenceChange] = []
+    answered: list[int] = []  # devices with answers to commands
     deferred: frozenset[int] = frozenset()  # numbers of messages that were left for later
 
 
@@ -93,6 +99,7 @@ class Pipeline:
         self._fleet: Fleet | None = None
         self._fences = FenceCache(connection)
         self._cache: dict[int, _Cached] = {}
+        self._watch = Watch(connection, settings.presence)
         self._expect_duplicates = False
         self._copier = ThreadPoolExecutor(1, thread_name_prefix="copy")
 
@@ -121,12 +128,30 @@ class Pipeline:
                 # Nothing of it happened, rows made while loading the fleet included: read all anew.
                 self._cache.clear()
                 self._fleet = None
+                self._watch.forget()
                 raise
             self._cache.update(folded)
+            self._watch.committed()
             return result
 
     def _keep_letters(self, totals: Totals, letters: Sequence[Letter]) -> None:
         letter_store.save(self._connection, self._settings.worker, letters)
+
+    def tend_presence(self, now_us: int) -> list[PresenceChange]:
+        """Write signs of life that wait for a batch, and tell who is gone; each piece is a transaction."""
+        try:
+            with self._connection.transaction():
+                told = self._watch.flush()
+        except BaseException:
+            self._watch.forget()
+            raise
+        self._watch.committed()
+        while True:
+            with self._connection.transaction():
+                gone = presence_store.sweep(self._connection, now_us, self._settings.presence.limits)
+            told += gone
+            if len(gone) < presence_store.SWEPT_AT_ONCE:
+                return told
 
     def _transact(
         self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int, keep: Keep
@@ -138,7 +163,10 @@ class Pipeline:
         handled = len(messages) - len(intake.deferred)
         totals = ledger_store.book(self._connection, self._settings.worker, handled, fates)
         keep(totals, intake.letters)
-        acks = self._acks(fleet, intake, new) if self._settings.merges_seqs else []
+        of_now = self._settings.of_now
+        acks = self._acks(fleet, intake, new) if of_now else []
+        presence = self._watch.note(messages, intake) if of_now else []
+        answers = [(told.device.id, told.received_us, each) for told in intake.told for each in told.results]
         return BatchResult(
             totals,
             fates.reasons,
@@ -147,6 +175,8 @@ class Pipeline:
             news.crossings,
             news.intervals,
             lateness_ms(new),
+            presence,
+            presence_store.save_results(self._connection, answers),
             intake.deferred,
         )
 

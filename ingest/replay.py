@@ -72,7 +72,7 @@ class Replayer:
 
     def __init__(self, connection: psycopg.Connection, settings: PipelineSettings) -> None:
         self._connection = connection
-        self._settings = msgspec.structs.replace(settings, worker=WORKER, merges_seqs=False)
+        self._settings = msgspec.structs.replace(settings, worker=WORKER, of_now=False)
         self._pipeline = Pipeline(connection, self._settings)
         self._fleet: Fleet | None = None
 

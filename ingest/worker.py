@@ -26,6 +26,9 @@ from ingest.intake import IntakeLimits, Message
 from ingest.listener import Batch, Delivery, Listener
 from ingest.metrics import Metrics
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
+from ingest.presence import PresenceLimits
+from ingest.presence_store import PresenceChange, drop_old
+from ingest.presence_watch import PresenceSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.set_aside import set_aside
 from ingest.times import to_us
@@ -39,6 +42,7 @@ _RETRY_MOST_S = 5.0
 # A worker told to stop gives a database that is away so long; what it holds comes again, it was not acked.
 _LEAVE_AFTER_S = 10.0
 _RETENTION_EVERY_S = 600.0
+_PRESENCE_EVERY_S = 2.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,6 +62,17 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
         rules=platform_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
+        presence=presence_settings(settings),
+    )
+
+
+def presence_settings(settings: Settings) -> PresenceSettings:
+    return PresenceSettings(
+        limits=PresenceLimits(
+            grace_us=settings.presence_grace_s * 1_000_000,
+            silence_us=settings.presence_silence_s * 1_000_000,
+        ),
+        seen_every_us=settings.presence_seen_every_s * 1_000_000,
     )
 
 
@@ -134,6 +149,7 @@ class Worker:
             asyncio.create_task(self._reconcile()),
             asyncio.create_task(self._retain()),
             asyncio.create_task(self._bookkeeper.run()),
+            asyncio.create_task(self._tend_presence()),
         ]
         try:
             await self._listener.connect()
@@ -159,7 +175,9 @@ class Worker:
                 self._metrics.batch(result.totals, result.reasons, len(result.crossings))
                 self._metrics.lateness.add_ms(result.lateness_ms)
                 self._send_acks(result.acks)
-                self._announcer.tell(News(result.live, result.crossings, result.intervals))
+                self._announcer.tell(
+                    News(result.live, result.crossings, result.intervals, result.presence, result.answered)
+                )
                 self._listener.ack([d for n, d in enumerate(deliveries) if n not in result.deferred])
                 self._listener.defer([deliveries[n] for n in sorted(result.deferred)])
             self._listener.took(batch, time.monotonic() - begin)
@@ -208,11 +226,14 @@ class Worker:
     def _process(
         self, connection: psycopg.Connection, messages: Sequence[Message], defer_after_us: int
     ) -> BatchResult:
+        return self._pipeline_on(connection).process(messages, defer_after_us=defer_after_us)
+
+    def _pipeline_on(self, connection: psycopg.Connection) -> Pipeline:
         if self._pipeline is None or self._pipeline[0] is not connection:
             if self._pipeline is not None:
                 self._pipeline[1].close()
             self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
-        return self._pipeline[1].process(messages, defer_after_us=defer_after_us)
+        return self._pipeline[1]
 
     def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
         result = set_aside(connection, pipeline_settings(self._settings), message, error)
@@ -249,12 +270,28 @@ class Worker:
             self._reconciler = (connection, Reconciler(connection, reconcile_settings(self._settings)))
         return self._reconciler[1].run_once()
 
+    async def _tend_presence(self) -> None:
+        while True:
+            await asyncio.sleep(_PRESENCE_EVERY_S)
+            try:
+                self._announcer.tell(News(presence=await self._batches.run(self._sweep_presence)))
+            except psycopg.Error as error:
+                log.warning("presence not looked at", error=str(error).strip())
+            except Exception:
+                log.exception("presence sweep failed")
+
+    def _sweep_presence(self, connection: psycopg.Connection) -> list[PresenceChange]:
+        return self._pipeline_on(connection).tend_presence(clock.now_us())
+
     async def _retain(self) -> None:
         """Keep safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
         lateness = timedelta(days=self._settings.lateness_days)
+        presence = timedelta(days=self._settings.presence_retention_days)
         while True:
             try:
                 while await self._refolds.run(lambda c: drop_old_snapshots(c, lateness)) == SNAPSHOTS_AT_ONCE:
+                    pass
+                while await self._refolds.run(lambda c: drop_old(c, presence, clock.now_us())):
                     pass
                 while self._settings.ping_retention_days and await self._refolds.run(self._drop_old_pings):
                     pass

@@ -8,6 +8,7 @@ HANDS_OFF = frozenset(
         "visits", "crossings", "ingest_totals", "device_acks", "mqtt_credentials",
         "geofence_version", "fleet_version", "intervals", "interval_changes", "telemetry_settings",
         "dead_letters", "device_days", "gap_days", "ingest_ledger",
+        "device_presence", "presence_changes", "command_results",
     }
 )  # fmt: skip
 

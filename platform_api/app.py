@@ -12,10 +12,12 @@ from config.settings import get_settings
 from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
+from platform_api.commands import endpoints as commands
 from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
+from platform_api.presence import endpoints as presence
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
@@ -54,6 +56,8 @@ def create_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(fleet.router)
+    app.include_router(presence.router)
+    app.include_router(commands.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
     app.include_router(telemetry.router)

@@ -32,6 +32,11 @@ CONFLICTS = {
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
     "device_assignments_open": ("assignment_overlap", "The device is assigned to a vehicle at that time."),
     "bids_one_winner": ("order_not_open", "Another bid on this order was accepted first."),
+    "device_commands_one_engine_stop": (
+        "engine_stop_open",
+        "An engine stop of this device is on its way.",
+    ),
+    "device_commands_key": ("key_reused", "This key was used for another command."),
     "bids_one_open": ("bid_exists", "You have an open bid on this order."),
 }
 _OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")

@@ -9,16 +9,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import aiomqtt
 import msgspec
 from aiomqtt.exceptions import MqttConnectError
 
+from .commands import Controls
 from .faults import grouped
 from .fix import Fix, Message
 from .outbox import Outbox, OutboxFullError
-from .payload import Payload, ack_topic, presence, publications
+from .payload import Payload, ack_topic, commands_topic, presence, publications, result_topic
 
 # CONNACK reasons that no retry repairs: protocol version, client id, credentials, permission, ban.
 REFUSALS = {132, 133, 134, 135, 138}
@@ -71,6 +72,7 @@ class Counts:
     resent: int = 0  # pings sent again by the device's own decision
     connects: int = 0
     bad_acks: int = 0  # messages on the acks topic that were not acks
+    commands: int = 0  # messages on the commands topic, repeats and bad ones included
 
 
 class Device:
@@ -89,8 +91,10 @@ class Device:
         payload: Payload = Payload.NATIVE,
         outbox: Outbox | None = None,
         habits: Habits | None = None,
+        controls: Controls | None = None,
     ) -> None:
         self.broker, self.uid, self.payload = broker, uid, payload
+        self.controls = controls if controls is not None else Controls()
         self.outbox = outbox if outbox is not None else Outbox()
         self.counts = Counts()
         self._password = password
@@ -126,6 +130,10 @@ class Device:
         due_us = time.time_ns() // 1000 if sent_us is None else sent_us
         message = Message(due_us=due_us, fixes=tuple(fixes), backlog=backlog)
         await self._wait(lambda: len(self._queue) < QUEUE_LIMIT and self._keep(message))
+        newest = max(message.fixes, key=lambda fix: fix.time_us, default=None)
+        last = self.controls.last
+        if newest is not None and (last is None or newest.time_us >= last.time_us):
+            self.controls.last = newest
         self._queue.append(message)
         await self._notify()
 
@@ -191,7 +199,7 @@ class Device:
         async with self._client() as client:
             self.counts.connects += 1
             if self.payload.acknowledged:
-                await client.subscribe(ack_topic(self.uid), qos=1)
+                await client.subscribe([(ack_topic(self.uid), 1), (commands_topic(self.uid), 1)])
             await self._tell_presence(client, online=True)
             self._enqueue_again(self.outbox.overdue(float("inf")))
             await self._notify()
@@ -205,7 +213,7 @@ class Device:
     async def _work(self, client: aiomqtt.Client) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_acks(client))
+                tasks.create_task(self._read(client))
                 tasks.create_task(self._resend_overdue())
                 await self._publish_queue(client, tasks)
         except BaseExceptionGroup as errors:
@@ -241,18 +249,40 @@ class Device:
             self.counts.acked += self.outbox.forget(seqs)
         await self._notify()
 
-    async def _read_acks(self, client: aiomqtt.Client) -> None:
+    async def _read(self, client: aiomqtt.Client) -> None:
+        commands = commands_topic(self.uid)
         async for message in client.messages:
-            try:
-                ack = msgspec.json.decode(message.payload, type=Ack)
-            except (msgspec.DecodeError, TypeError):
-                self.counts.bad_acks += 1
-                continue
-            done = self.outbox.acknowledge(ack.seq, ack.ranges)
-            if done:
-                self.counts.acked += done
-                self._patience = 1.0
-                await self._notify()
+            if message.topic.value == commands:
+                await self._obey(client, bytes(message.payload))
+            else:
+                await self._take_ack(message.payload)
+
+    async def _take_ack(self, payload: Any) -> None:
+        try:
+            ack = msgspec.json.decode(payload, type=Ack)
+        except (msgspec.DecodeError, TypeError):
+            self.counts.bad_acks += 1
+            return
+        done = self.outbox.acknowledge(ack.seq, ack.ranges)
+        if done:
+            self.counts.acked += done
+            self._patience = 1.0
+            await self._notify()
+
+    async def _obey(self, client: aiomqtt.Client, payload: bytes) -> None:
+        self.counts.commands += 1
+        now_us = time.time_ns() // 1000
+        done = self.controls.take(payload, now_us)
+        if done is None:
+            return
+        if done.report and self.controls.last is not None:
+            # Before the answer, so that whoever reads that finds the position.
+            fixes = (self.controls.last,)
+            for topic, body in publications(self.uid, self.payload, Message(due_us=now_us, fixes=fixes)):
+                await client.publish(topic, body, qos=1)
+        for answer in done.answers:
+            await client.publish(result_topic(self.uid, done.command_id), msgspec.json.encode(answer), qos=1)
+        await self._notify()
 
     async def _resend_overdue(self) -> None:
         timeout_s = self._habits.ack_timeout_s

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from .commands import Controls
 from .device import Broker, Counts, Device, DeviceRefusedError, Habits
 from .fix import Message
 from .outbox import Outbox
@@ -25,6 +26,7 @@ class Crew:
     messages: Iterable[Message]
     payload: Payload = Payload.NATIVE
     outbox: Outbox | None = None
+    controls: Controls | None = None  # what commands to it change
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,7 @@ async def run_fleet(
     broker and the bounded outboxes allow. A refused device does not stop the others.
     """
     began = time.monotonic()
-    devices = [
-        Device(broker, c.uid, c.password, payload=c.payload, outbox=c.outbox, habits=habits) for c in crews
-    ]
+    devices = [_device(broker, crew, habits) for crew in crews]
     refused: dict[str, str] = {}
     door = asyncio.Semaphore(CONNECTING_AT_ONCE)
 
@@ -96,6 +96,18 @@ async def run_fleet(
             if progress is not None:
                 progress(summary())
     return summary()
+
+
+def _device(broker: Broker, crew: Crew, habits: Habits | None) -> Device:
+    return Device(
+        broker,
+        crew.uid,
+        crew.password,
+        payload=crew.payload,
+        outbox=crew.outbox,
+        habits=habits,
+        controls=crew.controls,
+    )
 
 
 async def _send_all(

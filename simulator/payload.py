@@ -94,6 +94,14 @@ def ack_topic(uid: str) -> str:
     return f"v1/devices/{uid}/acks"
 
 
+def commands_topic(uid: str) -> str:
+    return f"v1/devices/{uid}/commands"
+
+
+def result_topic(uid: str, command_id: str) -> str:
+    return f"v1/devices/{uid}/commands/{command_id}/result"
+
+
 def presence(uid: str, payload: Payload, *, online: bool, now_us: int) -> tuple[str, bytes, bool] | None:
     """(topic, body, retain) of the status message or last will; None when the format has none."""
     if payload is Payload.OWNTRACKS:

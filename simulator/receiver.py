@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from .commands import Pace
 from .fix import Fix
 from .route import Route
 from .truck import Profile, State, Stop, travel
@@ -54,22 +55,30 @@ def observe(
     seed: str,
     profile: Profile | None = None,
     odometer_km: float = 120_000.0,
+    pace: Pace | None = None,
 ) -> Iterator[Fix]:
     """Sample true states into fixes with error; unnumbered (`seq` 0), strictly rising in time.
+
+    An interval commanded in `pace` takes the place of the receiver's own two; a truck that begins to move
+    is reported at once all the same.
 
     The error wanders as an AR(1) process in east and north, also while standing, so a parked
     truck drifts over a border as real ones do. Coordinates carry 7 decimals (about 1 cm).
     """
     sensor = _Sensor(route, receiver, random.Random(seed), profile or Profile(), odometer_km)
     next_us: int | None = None
+    stood = False
     for state in states:
         if next_us is None:
             next_us = state.time_us + round(receiver.first_delay_s * 1e6)
-        if state.time_us < next_us:
+        commanded_s = None if pace is None else pace.interval_s
+        starts = commanded_s is not None and stood and state.speed_mps > 0
+        if state.time_us < next_us and not starts:
             continue
         yield sensor.fix(state)
-        wait_s = receiver.interval_s if state.speed_mps > 0 else receiver.standing_interval_s
-        next_us = state.time_us + round(wait_s * 1e6)
+        stood = state.speed_mps <= 0
+        wait_s = receiver.standing_interval_s if stood else receiver.interval_s
+        next_us = state.time_us + round((commanded_s or wait_s) * 1e6)
 
 
 def drive(

@@ -7,6 +7,7 @@ from itertools import count, dropwhile, takewhile
 from typing import Literal
 
 from . import faults
+from .commands import Controls, Pace
 from .fix import Fix, Message
 from .fleet import Crew
 from .payload import Payload
@@ -23,10 +24,12 @@ Order = Literal["recorded", "shuffled", "newest-first"]
 Password = Callable[[str], str | None]
 
 
-def journey(corridor: Corridor, *, seed: str, start_us: int, receiver: Receiver = TRACKER) -> Iterator[Fix]:
+def journey(
+    corridor: Corridor, *, seed: str, start_us: int, receiver: Receiver = TRACKER, pace: Pace | None = None
+) -> Iterator[Fix]:
     """A truck going to and fro on a corridor for ever, as `receiver` sees it.
 
-    The same seed and start give the same truck whatever the receiver.
+    The same seed and start give the same truck whatever the receiver, and whatever `pace` commands it.
     """
     rng = random.Random(f"{seed}/journey")
     returning = rng.random() < 0.5
@@ -38,7 +41,9 @@ def journey(corridor: Corridor, *, seed: str, start_us: int, receiver: Receiver 
         # The truth, not what this receiver saw last, says when the next leg begins.
         end = _Last(start_us)
         own = f"{seed}/{leg}/{receiver.accuracy_m}/{receiver.first_delay_s}"
-        yield from observe(end.watch(states), plan.route, receiver, seed=own, odometer_km=odometer_km)
+        yield from observe(
+            end.watch(states), plan.route, receiver, seed=own, odometer_km=odometer_km, pace=pace
+        )
         start_us = end.time_us + 1_000_000
         odometer_km += plan.route.length_m / 1000.0
         returning = not returning
@@ -72,11 +77,11 @@ def truck_crews(
         if phone_uid is not None:
             devices.append((phone_uid(uid), PHONE, of_phone, phone_payload))
         for device_uid, receiver, mixture, kind in devices:
-            fixes = _between(
-                journey(corridor, seed=own, start_us=began_us, receiver=receiver), start_us, duration_s
-            )
+            controls = Controls()
+            drive = journey(corridor, seed=own, start_us=began_us, receiver=receiver, pace=controls.pace)
+            fixes = _between(drive, start_us, duration_s)
             schedule = publish_schedule(fixes, mixture, seed=device_uid, batch=batch, first_seq=first_seq)
-            crews.append(Crew(device_uid, password(device_uid), schedule, kind))
+            crews.append(Crew(device_uid, password(device_uid), schedule, kind, controls=controls))
     return crews
 
 

@@ -138,6 +138,9 @@ class VehicleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         msgspec.Meta(ge=0, le=100),
         About("V", "a supply below this is cut; above it a device with a low supply says `low_power` itself"),
     ] = 6.0
+    adaptive_reporting: Annotated[
+        bool, About("", "tell devices how often to report: faster near pickup and delivery")
+    ] = False
 
 
 _FIELDS = {field.name: field.type for field in msgspec.structs.fields(VehicleRules)}
@@ -173,6 +176,8 @@ class PlatformLimits(Protocol):
     def max_accuracy_m(self) -> float: ...
     @property
     def phone_takeover_s(self) -> int: ...
+    @property
+    def adaptive_reporting(self) -> bool: ...
 
 
 def platform_rules(settings: PlatformLimits) -> VehicleRules:
@@ -181,6 +186,7 @@ def platform_rules(settings: PlatformLimits) -> VehicleRules:
         max_speed_kmh=settings.max_speed_kmh,
         max_accuracy_m=settings.max_accuracy_m,
         takeover_s=settings.phone_takeover_s,
+        adaptive_reporting=settings.adaptive_reporting,
     )
 
 

@@ -71,7 +71,8 @@ def decode_by(codec: Codec, payload: bytes, limits: Limits) -> Decoded:
 def foreign_filters() -> list[str]:
     """MQTT filters of the topics that formats bring with them; ours are spelled in `brokers.topics`."""
     patterns = (pattern for codec in CODECS for pattern in codec.topics)
-    foreign = [pattern.split("/") for pattern in patterns if not pattern.startswith(f"{_NATIVE}/")]
+    # Not those of a broker's own events either: whether there are any depends on the broker.
+    foreign = [pattern.split("/") for pattern in patterns if not pattern.startswith((f"{_NATIVE}/", "$"))]
     return sorted({"/".join("+" if level.startswith("{") else level for level in p) for p in foreign})
 
 

@@ -19,6 +19,7 @@ for module in pkgutil.walk_packages(platform_api.__path__, "platform_api."):
 # Read with SQL text or by other packages alone.
 NOT_MAPPED = {
     "alembic_version",
+    "command_results",
     "device_acks",
     "fleet_version",
     "gap_days",

@@ -29,6 +29,7 @@ from ingest.ping import CommandResult, Decoded, Ping, Presence
 
 MILLISECOND_US = 1000
 MAX_RESULT_CHARS = 1000
+_RECEIVED, _DONE = "received", "done"
 _MAX_TIME_MS = fields.MAX_TIME_US // MILLISECOND_US
 
 _Latitude = Annotated[float, Meta(ge=fields.LATITUDE_DEG.low, le=fields.LATITUDE_DEG.high)]
@@ -174,7 +175,10 @@ def presence_of_message(message: Any, limits: Limits) -> Presence:
 
 
 def result_of_message(message: Any, limits: Limits) -> CommandResult:
-    """`{"ok": bool, "text": optional}`; which command it answers is in the topic."""
+    """`{"ok": bool, "text": optional, "state": "received" | "done"}`; which command it answers is in the topic.
+
+    Without `state` it is done, well or not.
+    """
     if type(message) is not dict:
         raise RefusedError("wrong_type", f"an answer must be an object, not {fields.kind(message)}")
     ok = fields.flag(message, "ok")
@@ -183,7 +187,12 @@ def result_of_message(message: Any, limits: Limits) -> CommandResult:
     text = message.get("text", "")
     if type(text) is not str:
         raise RefusedError("wrong_type", f"text must be text, not {fields.kind(text)}")
-    return CommandResult(None, ok, fields.checked_text(text, "text")[:MAX_RESULT_CHARS])
+    state = message.get("state", _DONE)
+    if state not in (_RECEIVED, _DONE):
+        raise RefusedError("value_out_of_range", f"state must be {_RECEIVED!r} or {_DONE!r}")
+    text = fields.checked_text(text, "text")[:MAX_RESULT_CHARS]
+    # What it will not take it need not say again.
+    return CommandResult(None, ok, text, receipt=ok and state == _RECEIVED)
 
 
 def decode_result(payload: bytes, limits: Limits) -> Decoded:

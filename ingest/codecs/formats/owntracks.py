@@ -21,18 +21,23 @@ the attributes.
 | `mcc` with `mnc` | attribute `operator` | numbers |
 | `image`, `raw_line` | dropped | a picture; the tracker's line over again |
 | all others | attributes | as sent |
+
+A location with the trigger `r` is also the answer to the command `reportLocation`.
 """
 
 from typing import Any
+
+import msgspec
 
 from ingest.codecs import body, fields
 from ingest.codecs.codec import Codec, Found, Limits, RefusedError, decode_each, refuse_message
 from ingest.codecs.formats import owntracks_csv
 from ingest.codecs.owntracks_report import report_of_card, report_of_status
 from ingest.codecs.owntracks_words import in_our_words
-from ingest.ping import Decoded, Ping, Presence
+from ingest.ping import CommandResult, Decoded, Ping, Presence
 
 SECOND_US = 1_000_000
+REPLY_TRIGGER = "r"
 
 POSITION_TYPES = frozenset({"location", "transition"})
 REPORTS = {"card": report_of_card, "status": report_of_status}
@@ -114,9 +119,13 @@ def _presence_of_will(message: fields.Message) -> Presence:
 
 def decode_json(payload: bytes, limits: Limits) -> Decoded:
     try:
-        return decode_each(body.parse_json(payload), limits, read_message)
+        decoded = decode_each(body.parse_json(payload), limits, read_message)
     except RefusedError as error:
         return refuse_message(error.reason, error.detail)
+    if not any(ping.attributes and ping.attributes.get("trigger") == REPLY_TRIGGER for ping in decoded.pings):
+        return decoded
+    # Asked to report its location it does so, and says that this is why.
+    return msgspec.structs.replace(decoded, results=[CommandResult(command_id=None, ok=True)])
 
 
 def decode(payload: bytes, limits: Limits) -> Decoded:

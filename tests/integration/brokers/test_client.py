@@ -5,10 +5,11 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import aiomqtt
 import pytest
 from pydantic import SecretStr
 
-from brokers.client import DownlinkError, publish_to_device
+from brokers.client import Downlink, DownlinkError, publish_to_device
 from brokers.topics import commands_topic
 from config.settings import Settings
 from tests.integration.brokers.conftest import Device, Mqtt
@@ -33,6 +34,20 @@ async def test_a_command_arrives(mqtt: Mqtt, new_device: Callable[[], Device]) -
 def test_mqtt_5_on_mosquitto(mosquitto: Any) -> None:
     publish_to_device(settings_of(mosquitto, mqtt_protocol="5"), "v1/devices/x/commands", b"x")
     publish_to_device(settings_of(mosquitto, mqtt_protocol="5"), "v1/devices/x/commands", b"x", qos=0)
+
+
+async def test_several_on_one_connection_and_whether_anybody_listens(mosquitto: Any) -> None:
+    settings, topic = settings_of(mosquitto, mqtt_protocol="5"), "v1/devices/x/commands"
+    async with aiomqtt.Client(mosquitto.host, mosquitto.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        await client.subscribe(topic, qos=1)
+
+        def send() -> list[bool]:
+            with Downlink(settings) as downlink:
+                others = downlink.publish("v1/devices/nobody/commands", b"lost")
+                return [others, downlink.publish(topic, b"1"), downlink.publish(topic, b"2", qos=0)]
+
+        assert await asyncio.to_thread(send) == [False, True, True]
+        assert [(await next_message(client)).payload for _ in range(2)] == [b"1", b"2"]
 
 
 @pytest.mark.parametrize(

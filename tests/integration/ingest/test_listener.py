@@ -90,6 +90,35 @@ async def test_every_kind_of_publish_arrives_whole(listener: Listener, mosquitto
     }
 
 
+async def test_what_the_broker_had_kept_is_known_as_such(
+    settings_for: Callable[..., Settings], mosquitto: Mosquitto
+) -> None:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.ContentType = "application/json"
+    rules = settings_for(
+        mqtt_host=mosquitto.host,
+        mqtt_port=mosquitto.port,
+        ingest_batch_wait_ms=5,
+        mqtt_shared_subscription="false",
+    )
+    async with publisher(mosquitto) as client:
+        await client.publish("v1/devices/a/status", b"1", qos=1, retain=True)
+        await client.publish("v1/devices/b/status", b"2", qos=1, retain=True, properties=properties)
+        await client.publish("v1/devices/c/status", b"3", qos=0, retain=True)
+        made = Listener(rules)
+        await made.connect()
+        kept = await take(made, 3)
+        await client.publish("v1/devices/a/status", b"4", qos=1, retain=True)
+        live = await take(made, 1)
+        await made.leave()
+    assert sorted((d.message.payload, d.message.retained) for d in kept) == [
+        (b"1", True),
+        (b"2", True),
+        (b"3", True),
+    ]
+    assert [(d.message.payload, d.message.retained) for d in live] == [(b"4", False)]
+
+
 async def test_reading_pauses_while_enough_waits_and_goes_on(
     listener: Listener, mosquitto: Mosquitto
 ) -> None:

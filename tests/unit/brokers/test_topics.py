@@ -158,3 +158,58 @@ def test_spellers() -> None:
         topics.acks_topic("+")
     with pytest.raises(ValueError, match="no topic"):
         spell_topic(Topic("t1", Family.NATIVE, Channel.BEACON))
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind", "address", "down"),
+    [
+        ("v1/devices/t1/pings", "native", "", "v1/devices/t1/commands"),
+        ("v1/devices/t1/backlog/msgpack", "native", "", "v1/devices/t1/commands"),
+        ("v1/devices/t1/status", "native", "", "v1/devices/t1/commands"),
+        ("v1/devices/t1/commands/4/result", "native", "", "v1/devices/t1/commands"),
+        ("owntracks/t1/pixel 7", "owntracks", "pixel 7", "owntracks/t1/pixel 7/cmd"),
+        ("owntracks/t1/pixel/event", "owntracks", "pixel", "owntracks/t1/pixel/cmd"),
+        ("teltonika/t1/data", "teltonika", "", "teltonika/t1/commands"),
+        ("master/t1/teltonika/t1/data", "teltonika", "master/t1", "master/t1/teltonika/t1/commands"),
+    ],
+)
+def test_the_way_down_belongs_to_the_way_up(topic: str, kind: str, address: str, down: str) -> None:
+    found = topics.downlink_of(topic)
+    assert found == topics.Downlink(kind, address)  # type: ignore[arg-type]
+    assert topics.downlink_topic("t1", found) == down
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "osmand/t1",
+        "positions",
+        "v1/devices/t1/formats/owntracks",
+        "v1/gateways/g/owntracks/t1/phone",
+        "v1/gateways/teltonika/t1/data",
+        "teltonika/svc-x/data",
+        "teltonika/t1/commands",
+        "/t1/teltonika/t1/data",
+        "+/t1/teltonika/t1/data",
+        "application/1/device/t1/event/up",
+    ],
+)
+def test_no_way_down(topic: str) -> None:
+    assert topics.downlink_of(topic) is None
+
+
+def test_a_way_down_that_no_topic_spells() -> None:
+    for downlink in (
+        topics.Downlink("owntracks"),
+        topics.Downlink("teltonika", "a"),
+        topics.Downlink("teltonika", "a/+"),
+        topics.Downlink("teltonika", "a/b/c"),
+    ):
+        with pytest.raises(ValueError, match="no topic"):
+            topics.downlink_topic("t1", downlink)
+
+
+def test_the_events_of_the_broker_may_be_shared() -> None:
+    filters = topics.ingest_filters("live", True, topics.BROKER_EVENTS)
+    assert ("$share/ingest/$SYS/brokers/+/clients/+/disconnected", 1) in filters
+    assert topics.matches("$SYS/brokers/emqx@a/clients/t1/connected", topics.BROKER_EVENTS[0])

@@ -159,6 +159,7 @@ def test_a_report_and_the_device_that_the_body_names() -> None:
 def answers(payload: bytes, limits: Limits) -> Decoded:
     """A codec of a format whose devices answer commands."""
     results = [CommandResult("42", True, "Odometer: 12 km"), CommandResult(None, False)]
+    results.append(CommandResult("43", True, receipt=True))
     return Decoded(pings=[], results=results)
 
 
@@ -170,13 +171,15 @@ def test_answers_to_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stderr.decode().splitlines() == [
         "command result: command 42 succeeded: Odometer: 12 km",
         "command result: a command failed",
+        "command result: command 43 was received",
     ]
     line = run_with("--codec", "answers", "--lines", payload=b"78\n")
     assert json.loads(line.stdout) == {
         "pings": [],
         "results": [
-            {"command_id": "42", "ok": True, "text": "Odometer: 12 km"},
-            {"command_id": None, "ok": False, "text": ""},
+            {"command_id": "42", "ok": True, "text": "Odometer: 12 km", "receipt": False},
+            {"command_id": None, "ok": False, "text": "", "receipt": False},
+            {"command_id": "43", "ok": True, "text": "", "receipt": True},
         ],
     }
 

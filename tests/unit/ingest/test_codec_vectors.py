@@ -4,7 +4,7 @@ A file is named after its codec's slug and holds a list of cases:
 
     {"name": "what it shows", "topic": "...", "payload": "text" (or "hex": "0a0b", or "json": any value),
      "pings": [{normal form; keys left out are null, [] or {}}], "rejected": ["reason", ...],
-     "presence": true | false, "results": [...], "report": {...}, "uid": "..."}
+     "presence": true | false, "results": [{...}; "receipt" left out is false], "report": {...}, "uid": "..."}
 
 What a case leaves out must not be there. Without a topic the payload comes on the generic topic of its codec.
 """
@@ -63,7 +63,7 @@ def expected(case: dict[str, Any]) -> dict[str, Any]:
         "pings": [EMPTY | ping for ping in case.get("pings", [])],
         "rejected": case.get("rejected", []),
         "presence": case.get("presence"),
-        "results": case.get("results", []),
+        "results": [{"receipt": False} | result for result in case.get("results", [])],
         "report": case.get("report"),
         "uid": case.get("uid"),
     }

@@ -86,6 +86,10 @@ def test_the_later_layer_has_the_last_word_and_nonsense_none() -> None:
 
 
 def test_what_an_operator_sets_is_the_base() -> None:
-    settings = SimpleNamespace(max_speed_kmh=120.0, max_accuracy_m=50.0, phone_takeover_s=60)
-    expected = msgspec.structs.replace(DEFAULTS, max_speed_kmh=120.0, max_accuracy_m=50.0, takeover_s=60)
+    settings = SimpleNamespace(
+        max_speed_kmh=120.0, max_accuracy_m=50.0, phone_takeover_s=60, adaptive_reporting=True
+    )
+    expected = msgspec.structs.replace(
+        DEFAULTS, max_speed_kmh=120.0, max_accuracy_m=50.0, takeover_s=60, adaptive_reporting=True
+    )
     assert platform_rules(settings) == expected
