@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ingest.account_store import Refused
 from ingest.codecs.codec import Limits, Plain
 from ingest.codecs.registry import Route, decode, decode_by, route
+from ingest.duty import NOBODY, Phones
 from ingest.fleet import Device, Fleet
-from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
+from ingest.ping import REASONS, CommandResult, Decoded, Ping, Presence, Rejected
 from ingest.steps import StepContext, apply_steps, needs_a_look
 from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numbers_by_device, together
 
@@ -66,14 +67,18 @@ class Intake(msgspec.Struct, frozen=True):
 
 
 def take_in(
-    messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, defer_after_us: int = 0
+    messages: Sequence[Message],
+    fleet: Fleet,
+    limits: IntakeLimits,
+    defer_after_us: int = 0,
+    phones: Phones = NOBODY,
 ) -> Intake:
     """Decode and check every message; nothing here raises for what a device sent.
 
     With `defer_after_us` messages of which even the newest ping is older than that at its arrival are left for
-    later, untouched; 0 = none are.
+    later, untouched; 0 = none are. `phones` says whose positions may be taken when.
     """
-    desk = _Desk(messages, fleet, limits)
+    desk = _Desk(messages, fleet, limits, phones)
     for number, message in enumerate(messages):
         desk.take(number, message)
     pings, origin = desk.columns()
@@ -81,15 +86,17 @@ def take_in(
     if deferred:
         rows = np.flatnonzero(~np.isin(origin, list(deferred)))
         pings, origin = pings.take(rows), origin[rows]
-    kept, repeated = _without_repeats(desk.checked(pings, origin))
+    kept, repeated = _without_repeats(desk.on_duty(*desk.checked(pings, origin)))
     return Intake(kept, repeated, desk.refused, desk.handled_seqs, desk.told, deferred)
 
 
 class _Desk:
     """Messages being read: piles of pings, each with the number of its message."""
 
-    def __init__(self, messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> None:
-        self._messages, self._fleet, self._limits = messages, fleet, limits
+    def __init__(
+        self, messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, phones: Phones
+    ) -> None:
+        self._messages, self._fleet, self._limits, self._phones = messages, fleet, limits, phones
         self._devices: list[Device | None] = []
         self._uids: list[str | None] = []
         self._plain: dict[Plain, tuple[list[Any], list[int], list[int]]] = {}
@@ -179,14 +186,14 @@ class _Desk:
         holds_new[origin[~old]] = True
         return frozenset(np.flatnonzero(holds_old & ~holds_new).tolist()) - self._settled
 
-    def checked(self, pings: Pings, origin: Ints) -> Pings:
-        """The pings that pass the steps; the others are refused."""
+    def checked(self, pings: Pings, origin: Ints) -> tuple[Pings, Ints]:
+        """The pings that pass the steps, with the numbers of their messages; the others are refused."""
         limits = self._limits
         for device_id, numbers in numbers_by_device(pings.device, pings.seq, MAX_ACKED_SEQ).items():
             self.handled_seqs.setdefault(device_id, set()).update(numbers)
         doubtful = needs_a_look(pings, limits.context(0))
         if not len(doubtful):
-            return pings
+            return pings, origin
         keep = np.ones(len(pings), bool)
         times_us = pings.time_us.copy()
         extra = dict(pings.extra)
@@ -198,23 +205,45 @@ class _Desk:
             if kept and kept[0].time_us != times_us[row]:
                 times_us[row] = kept[0].time_us
                 extra[row] = Extra(kept[0].alarms, kept[0].attributes)
-        return replace(pings, time_us=times_us, extra=extra).take(np.flatnonzero(keep))
+        rows = np.flatnonzero(keep)
+        return replace(pings, time_us=times_us, extra=extra).take(rows), origin[rows]
+
+    def on_duty(self, pings: Pings, origin: Ints) -> Pings:
+        """The pings that may be taken of whose phone it is; of the others nothing is kept."""
+        refused = self._phones.off_duty(pings.device, pings.time_us)
+        if not len(refused):
+            return pings
+        for row in refused.tolist():
+            seq = int(pings.seq[row])
+            self.refuse(int(origin[row]), Rejected("off_duty", seq=None if seq == NONE else seq))
+        return pings.take(np.delete(np.arange(len(pings)), refused))
 
     def refuse(self, number: int, rejection: Rejected) -> None:
         message, device = self._messages[number], self._devices[number]
+        uid = self._uids[number]
+        # Beside the refused ping a message may hold others, made off duty; words may quote any of it.
+        private = self._phones.is_private(uid)
         self.refused.append(
             Refused(
                 message.received_us,
                 message.topic,
-                self._uids[number],
+                uid,
                 rejection.reason,
-                rejection.detail,
-                message.payload[: self._limits.keep_payload_bytes],
+                REASONS[rejection.reason] if private else rejection.detail,
+                b"" if private else message.payload[: self._limits.keep_payload_bytes],
                 len(message.payload),
             )
         )
         if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
             self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
+
+
+def device_uid(message: Message, limits: Limits) -> str | None:
+    """The device that a message is of, by its topic or else by its body."""
+    found = route(message.topic)
+    if found is None or found.uid is not None:
+        return None if found is None else found.uid
+    return _decoded(message, found, limits).uid
 
 
 def _of_command(result: CommandResult, found: Route | None) -> CommandResult:

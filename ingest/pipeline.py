@@ -16,9 +16,11 @@ from ingest.account_store import Seqs, Totals, add_totals, merge_seqs, save_refu
 from ingest.arbitration import VehicleInput
 from ingest.assembly import earliest_us, on_time, track_of, with_stored
 from ingest.copying import Copying
+from ingest.duty import NOBODY
+from ingest.duty_cache import PhoneCache
 from ingest.fleet import FenceCache, Fleet, load_fleet, versions
 from ingest.fold import VehicleOutput, fold
-from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
+from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, device_uid, take_in
 from ingest.interval_store import ToldInterval
 from ingest.ping import Ping
 from ingest.state import VehicleState
@@ -34,6 +36,7 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     rules: VehicleRules  # where neither fleet nor device says otherwise
     checkpoint_s: float
     snapshot_us: int
+    duty_tolerance_us: int | None = None  # None = the positions of drivers' phones are always taken
 
 
 class LivePing(msgspec.Struct, frozen=True):
@@ -83,6 +86,8 @@ class Pipeline:
         self._settings = settings
         self._fleet: Fleet | None = None
         self._fences = FenceCache(connection)
+        tolerance_us = settings.duty_tolerance_us
+        self._phones = None if tolerance_us is None else PhoneCache(connection, tolerance_us)
         self._cache: dict[int, _Cached] = {}
         self._expect_duplicates = False
         self._copier = ThreadPoolExecutor(1, thread_name_prefix="copy")
@@ -112,6 +117,11 @@ class Pipeline:
             self._cache.update(folded)
             return result
 
+    def is_private(self, message: Message) -> bool:
+        """Whether nothing of this message may be kept: it is of a driver's phone."""
+        uid = device_uid(message, self._settings.intake.codec)
+        return self._phones is not None and self._phones.current().is_private(uid)
+
     def _transact(
         self, messages: Sequence[Message], folded: dict[int, _Cached], defer_after_us: int
     ) -> BatchResult:
@@ -136,8 +146,9 @@ class Pipeline:
         return BatchResult(totals, reasons, acks, news.live, news.crossings, news.intervals, intake.deferred)
 
     def _take_in(self, messages: Sequence[Message], fleet: Fleet, defer_after_us: int) -> Intake:
+        phones = NOBODY if self._phones is None else self._phones.current()
         try:
-            return take_in(messages, fleet, self._settings.intake, defer_after_us)
+            return take_in(messages, fleet, self._settings.intake, defer_after_us, phones)
         except OverflowError as error:
             # As if the database had refused it: the caller looks for the message and sets it aside.
             raise psycopg.DataError(f"a value that no column holds: {error}") from error

@@ -24,6 +24,7 @@ from ingest.codecs.codec import Limits
 from ingest.intake import IntakeLimits, Message
 from ingest.listener import Batch, Delivery, Listener
 from ingest.metrics import Metrics
+from ingest.ping import REASONS
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.times import to_us
@@ -56,6 +57,7 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
         rules=default_rules(settings),
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
+        duty_tolerance_us=settings.duty_tolerance_s * 1_000_000 if settings.phone_privacy == "duty" else None,
     )
 
 
@@ -210,15 +212,21 @@ class Worker:
     def _process(
         self, connection: psycopg.Connection, messages: Sequence[Message], defer_after_us: int
     ) -> BatchResult:
+        return self._pipeline_on(connection).process(messages, defer_after_us=defer_after_us)
+
+    def _pipeline_on(self, connection: psycopg.Connection) -> Pipeline:
         if self._pipeline is None or self._pipeline[0] is not connection:
             if self._pipeline is not None:
                 self._pipeline[1].close()
             self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
-        return self._pipeline[1].process(messages, defer_after_us=defer_after_us)
+        return self._pipeline[1]
 
     def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
         kept = message.payload[: self._settings.rejected_payload_keep_bytes]
         detail = str(error).splitlines()[0]
+        if self._pipeline_on(connection).is_private(message):
+            # The database's words quote values.
+            kept, detail = b"", REASONS["unstorable"]
         refused = Refused(
             message.received_us, message.topic, None, "unstorable", detail, kept, len(message.payload)
         )

@@ -7,6 +7,7 @@ HANDS_OFF = frozenset(
         "pings", "rejected_pings", "vehicle_states", "vehicle_snapshots", "dirty_vehicles",
         "visits", "crossings", "ingest_totals", "device_acks", "mqtt_credentials",
         "geofence_version", "fleet_version", "intervals", "interval_changes", "telemetry_settings",
+        "ping_floors", "duty_version", "phone_changes", "phone_owners", "erased_uids",
     }
 )  # fmt: skip
 
