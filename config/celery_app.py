@@ -14,7 +14,11 @@ from config.settings import get_settings
 log = get_logger(__name__)
 
 # Named here and not imported: platform_api registers them when a worker loads it.
-TASK_MODULES = ("platform_api.orders.tasks", "platform_api.accounts.tasks")
+TASK_MODULES = (
+    "platform_api.orders.tasks",
+    "platform_api.accounts.tasks",
+    "platform_api.duty.tasks",
+)
 
 
 def _create() -> Celery:
@@ -37,6 +41,7 @@ def _create() -> Celery:
             "sweep crossings": {"task": "orders.sweep_crossings", "schedule": 10.0},
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
+            "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

@@ -11,6 +11,7 @@ from config.logging import configure_logging
 from config.settings import get_settings
 from platform_api import error_handlers, health
 from platform_api.accounts import endpoints as accounts
+from platform_api.duty import endpoints as duty
 from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
@@ -52,6 +53,7 @@ def create_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(fleet.router)
+    app.include_router(duty.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
     app.include_router(tracking.router)

@@ -28,6 +28,30 @@ CREATE TABLE ping_floors (
     thinned_to_s    integer
 );
 
+-- Owners of phones -------------------------------------------------------------
+-- Whose phone it was when, half-open [since, until) in event time, so that a driver's data is found after he left.
+CREATE TABLE phone_owners (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    device_id       bigint NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    user_id         uuid NOT NULL REFERENCES users (id),
+    -- NULL = what the phone recorded before it was registered is his too
+    since           timestamptz,
+    until           timestamptz
+);
+CREATE UNIQUE INDEX phone_owners_open ON phone_owners (device_id) WHERE until IS NULL;
+CREATE INDEX phone_owners_user ON phone_owners (user_id);
+INSERT INTO phone_owners (device_id, user_id) SELECT id, user_id FROM devices WHERE kind = 'phone' AND user_id IS NOT NULL;
+CREATE FUNCTION remember_phone_owner() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+    IF TG_OP = 'UPDATE' THEN UPDATE phone_owners SET until = now() WHERE device_id = NEW.id AND until IS NULL; END IF; IF
+    NEW.user_id IS NOT NULL THEN INSERT INTO phone_owners (device_id, user_id, since)
+        VALUES (NEW.id, NEW.user_id, CASE WHEN TG_OP = 'UPDATE' THEN now() END); END IF; RETURN NULL; END $$;
+CREATE TRIGGER devices_owner_new AFTER INSERT ON devices
+    FOR EACH ROW WHEN (NEW.kind = 'phone' AND NEW.user_id IS NOT NULL) EXECUTE FUNCTION remember_phone_owner();
+CREATE TRIGGER devices_owner AFTER UPDATE OF user_id ON devices
+    FOR EACH ROW WHEN (NEW.kind = 'phone' AND OLD.user_id IS DISTINCT FROM NEW.user_id)
+    EXECUTE FUNCTION remember_phone_owner();
+
 -- Duty -------------------------------------------------------------------------
 -- A driver's own word that his phone may be followed; half-open [started_at, ended_at) in event time.
 CREATE TABLE duty_periods (
@@ -47,7 +71,8 @@ CREATE UNIQUE INDEX duty_periods_open ON duty_periods (user_id) WHERE ended_at I
 CREATE INDEX duty_periods_user ON duty_periods (user_id, started_at DESC, id);
 CREATE INDEX duty_periods_closing ON duty_periods (closes_at) WHERE ended_at IS NULL;
 
--- When the positions of a driver's phone may be taken, in event time. A phone without any window has one row of NULLs.
+-- When the positions of a driver's phone may be taken, in event time. A phone without any window has one row of NULLs;
+-- so has one that its driver took along when he left (disabled, until the carrier says that it is his).
 CREATE VIEW phone_windows AS
 SELECT d.id AS device_id, d.uid, w.opens_at, w.closes_at
 FROM devices d
@@ -57,7 +82,8 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT p.started_at, LEAST(p.ended_at, p.closes_at) FROM duty_periods p WHERE p.user_id = d.user_id
 ) AS w ON true
-WHERE d.kind = 'phone' AND d.user_id IS NOT NULL;
+WHERE d.kind = 'phone' AND (d.user_id IS NOT NULL
+    OR (d.disabled AND EXISTS (SELECT FROM phone_owners h WHERE h.device_id = d.id)));
 
 -- Whose windows changed, and when: a worker reads again only those. Bumped at the very end of a transaction (the
 -- triggers are deferred), so that this row is the last lock anybody takes and versions follow the order of commits.
@@ -84,7 +110,7 @@ CREATE FUNCTION bump_duty_of_order() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM bump_duty_version(ARRAY[OLD.driver_id, NEW.driver_id], NULL); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER devices_duty_new AFTER INSERT ON devices DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.kind = 'phone') EXECUTE FUNCTION bump_duty_of_device();
-CREATE CONSTRAINT TRIGGER devices_duty AFTER UPDATE OF user_id, uid ON devices DEFERRABLE INITIALLY DEFERRED
+CREATE CONSTRAINT TRIGGER devices_duty AFTER UPDATE OF user_id, uid, disabled ON devices DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.kind = 'phone') EXECUTE FUNCTION bump_duty_of_device();
 CREATE CONSTRAINT TRIGGER duty_periods_duty AFTER INSERT OR UPDATE OR DELETE ON duty_periods
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION bump_duty_of_period();
@@ -95,30 +121,6 @@ CREATE CONSTRAINT TRIGGER orders_duty AFTER UPDATE ON orders DEFERRABLE INITIALL
         IS DISTINCT FROM (NEW.driver_id, NEW.assigned_at, NEW.delivered_at, NEW.completed_at, NEW.cancelled_at))
     EXECUTE FUNCTION bump_duty_of_order();
 INSERT INTO phone_changes (device_id, version) SELECT id, 0 FROM devices WHERE kind = 'phone';
-
--- Owners of phones -------------------------------------------------------------
--- Whose phone it was when, half-open [since, until) in event time, so that a driver's data is found after he left.
-CREATE TABLE phone_owners (
-    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    device_id       bigint NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
-    user_id         uuid NOT NULL REFERENCES users (id),
-    -- NULL = what the phone recorded before it was registered is his too
-    since           timestamptz,
-    until           timestamptz
-);
-CREATE UNIQUE INDEX phone_owners_open ON phone_owners (device_id) WHERE until IS NULL;
-CREATE INDEX phone_owners_user ON phone_owners (user_id);
-INSERT INTO phone_owners (device_id, user_id) SELECT id, user_id FROM devices WHERE kind = 'phone' AND user_id IS NOT NULL;
-CREATE FUNCTION remember_phone_owner() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN
-    IF TG_OP = 'UPDATE' THEN UPDATE phone_owners SET until = now() WHERE device_id = NEW.id AND until IS NULL; END IF; IF
-    NEW.user_id IS NOT NULL THEN INSERT INTO phone_owners (device_id, user_id, since)
-        VALUES (NEW.id, NEW.user_id, CASE WHEN TG_OP = 'UPDATE' THEN now() END); END IF; RETURN NULL; END $$;
-CREATE TRIGGER devices_owner_new AFTER INSERT ON devices
-    FOR EACH ROW WHEN (NEW.kind = 'phone' AND NEW.user_id IS NOT NULL) EXECUTE FUNCTION remember_phone_owner();
-CREATE TRIGGER devices_owner AFTER UPDATE OF user_id ON devices
-    FOR EACH ROW WHEN (NEW.kind = 'phone' AND OLD.user_id IS DISTINCT FROM NEW.user_id)
-    EXECUTE FUNCTION remember_phone_owner();
 
 -- Rights of drivers --------------------------------------------------------------
 -- The copy of one driver's data; the file itself is in MESS_EXPORT_DIR.

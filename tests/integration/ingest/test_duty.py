@@ -169,6 +169,20 @@ def test_a_phone_of_nobody_is_not_concerned_and_one_that_gets_a_driver_is(
     assert owners == [(True, False), (False, True)]
 
 
+def test_a_phone_that_left_with_its_driver_leaves_nothing_until_it_is_the_carriers(
+    driver: Driver, pipeline: Pipeline
+) -> None:
+    lat = 14.727272727
+    change = "UPDATE devices SET user_id = NULL, disabled = %s WHERE id = %s"
+    driver.connection.execute(change, [True, driver.device_id])
+    pipeline.process([driver.message(1, lat=lat)])
+    assert refused(driver.connection, driver.uid) == {"unknown_device": 1}
+    assert tables_with(driver.connection, [lat]) == {}
+    driver.connection.execute(change, [False, driver.device_id])
+    pipeline.process([driver.message(2, lat=lat)])
+    assert driver.stored() == [2]
+
+
 def test_only_the_phones_that_changed_are_read_again(connection: psycopg.Connection) -> None:
     one_driver, other = Driver(connection), Driver(connection)
     cache = PhoneCache(connection, 0)
