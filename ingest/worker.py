@@ -14,10 +14,8 @@ import psycopg
 import structlog
 
 from brokers.topics import acks_topic
-from config import clock
 from config.logging import get_logger
 from config.settings import Settings
-from config.storage_level import drop_pings_before
 from ingest.account_store import Refused, Totals, add_totals, ranges, save_refused
 from ingest.announce import Announcer, News
 from ingest.codecs.codec import Limits
@@ -27,6 +25,7 @@ from ingest.metrics import Metrics
 from ingest.ping import REASONS
 from ingest.pipeline import BatchResult, DeviceAck, Pipeline, PipelineSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
+from ingest.tidying import Tidier
 from ingest.times import to_us
 from telemetry.rules import VehicleRules
 
@@ -123,6 +122,7 @@ class Worker:
         self._announcer = Announcer(settings, self._metrics)
         self._batches = Database(settings, "batches")
         self._refolds = Database(settings, "refolds")
+        self._tidying = Database(settings, "tidying")
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
         self._stopped_s: float | None = None  # time.monotonic()
@@ -140,6 +140,7 @@ class Worker:
             asyncio.create_task(self._announcer.run()),
             asyncio.create_task(self._reconcile()),
             asyncio.create_task(self._retain()),
+            asyncio.create_task(Tidier(self._settings, self._metrics, self._tidying.run).run()),
         ]
         try:
             await self._listener.connect()
@@ -154,6 +155,7 @@ class Worker:
             await asyncio.gather(*background, return_exceptions=True)
             self._batches.close()
             self._refolds.close()
+            self._tidying.close()
             log.info("ingest worker left", worker=self._settings.ingest_worker)
 
     async def _handle(self, batch: Batch) -> None:
@@ -268,7 +270,7 @@ class Worker:
         return self._reconciler[1].run_once()
 
     async def _retain(self) -> None:
-        """Keep refused pings, safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
+        """Keep refused pings and safe points bounded, a piece at a time so that nothing waits for it."""
         lateness = timedelta(days=self._settings.lateness_days)
         while True:
             try:
@@ -276,16 +278,10 @@ class Worker:
                     pass
                 while await self._refolds.run(lambda c: drop_old_snapshots(c, lateness)) == SNAPSHOTS_AT_ONCE:
                     pass
-                while self._settings.ping_retention_days and await self._refolds.run(self._drop_old_pings):
-                    pass
                 await asyncio.sleep(_RETENTION_EVERY_S)
             except psycopg.Error as error:
                 log.warning("retention put off", error=str(error).strip())
                 await asyncio.sleep(_RETRY_MOST_S)
-
-    def _drop_old_pings(self, connection: psycopg.Connection) -> int:
-        cutoff = clock.now() - timedelta(days=self._settings.ping_retention_days)
-        return drop_pings_before(connection, cutoff)
 
     def _drop_old_rejected(self, connection: psycopg.Connection) -> int:
         return connection.execute(

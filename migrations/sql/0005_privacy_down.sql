@@ -19,5 +19,8 @@ DROP FUNCTION bump_duty_version(uuid[], bigint);
 DROP TABLE phone_changes;
 DROP TABLE duty_version;
 DROP TABLE phone_owners;
+DROP INDEX order_history_crossing;
+DROP INDEX visits_retracted;
+DROP INDEX intervals_retracted;
 DROP TABLE ping_floors;
 DROP TABLE retention_policies;
