@@ -1,21 +1,29 @@
 """The fleet that the ingest benchmarks drive: trucks, trackers and fences spread over Senegal."""
 
+import itertools
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import psycopg
 
 WEST, EAST, SOUTH, NORTH = -17.2, -12.2, 12.8, 16.2
 METRE = 1 / 111_320
+# All of ECOWAS, for fences that are loaded and mostly not near.
+REGION = (-17.5, 4.0, 16.0, 20.0)
+# Where the benchmarks' first message comes from; it is on no vehicle.
+WARM_UP = "warm-up"
 
 
 @dataclass(frozen=True, slots=True)
 class BenchFleet:
+    """`geofences` lie in Senegal, where the trucks are; `far_geofences` all over the region, Senegal too."""
+
     vehicles: int
     geofences: int
+    far_geofences: int = 0
 
 
 def create(connection: psycopg.Connection, fleet: BenchFleet, seed: int = 1) -> None:
@@ -30,14 +38,18 @@ def create(connection: psycopg.Connection, fleet: BenchFleet, seed: int = 1) -> 
             " SELECT d.id, v.id FROM d JOIN v ON split_part(uid, '-', 2) = split_part(plate, '-', 2)",
             [fleet.vehicles, fleet.vehicles],
         )
-        connection.cursor().executemany(
-            "INSERT INTO geofences (name, shape) VALUES (%s, %s)",
-            [(f"fence {n}", json.dumps(_fence(rng))) for n in range(fleet.geofences)],
+        connection.execute("INSERT INTO devices (uid, kind) VALUES (%s, 'tracker')", [WARM_UP])
+        near = [_fence(rng, (WEST, SOUTH, EAST, NORTH)) for _ in range(fleet.geofences)]
+        far = [_fence(rng, REGION) for _ in range(fleet.far_geofences)]
+        connection.execute(
+            "INSERT INTO geofences (name, shape) SELECT 'fence', shape FROM unnest(%s::jsonb[]) AS shape",
+            [[json.dumps(shape) for shape in near + far]],
         )
 
 
-def _fence(rng: random.Random) -> dict[str, object]:
-    lon, lat, radius_m = _anywhere(rng), rng.uniform(SOUTH, NORTH), rng.uniform(100, 1000)
+def _fence(rng: random.Random, area: tuple[float, float, float, float]) -> dict[str, object]:
+    west, south, east, north = area
+    lon, lat, radius_m = rng.uniform(west, east), rng.uniform(south, north), rng.uniform(100, 1000)
     if rng.random() < 0.5:
         geometry: dict[str, object] = {"type": "Point", "coordinates": [lon, lat]}
         return {"type": "Feature", "geometry": geometry, "properties": {"radius_m": radius_m}}
@@ -73,17 +85,24 @@ def fixes(truck: int, *, interval_s: float, seed: int = 1) -> Iterator[tuple[flo
         yield lon, lat, speed, heading
 
 
+def payload(
+    time_ms: int, lon: float = -17.4, lat: float = 14.7, speed: float = 60.0, heading: float = 90.0
+) -> bytes:
+    """One native JSON ping of about 120 bytes."""
+    return (
+        f'{{"t":{time_ms},"lat":{lat:.6f},"lon":{lon:.6f},"spd":{speed:.1f},"hdg":{heading % 359.9:.1f},'
+        f'"alt":18.0,"acc":5.0,"sat":9,"ign":true,"bat":98.0}}'
+    ).encode()
+
+
 def payloads(truck: int, *, count: int, batch: int, start_ms: int, interval_ms: int) -> Iterator[bytes]:
     """`count` native JSON bodies of about 120 bytes a ping, `batch` pings each (1 = one object)."""
     track = fixes(truck, interval_s=interval_ms / 1000)
-    number = 0
+    pings = (payload(start_ms + number * interval_ms, *next(track)) for number in itertools.count())
     for _ in range(count):
-        pings = []
-        for _ in range(batch):
-            lon, lat, speed, heading = next(track)
-            pings.append(
-                f'{{"t":{start_ms + number * interval_ms},"lat":{lat:.6f},"lon":{lon:.6f},'
-                f'"spd":{speed:.1f},"hdg":{heading:.1f},"alt":18.0,"acc":5.0,"sat":9,"ign":true,"bat":98.0}}'
-            )
-            number += 1
-        yield (pings[0] if batch == 1 else "[" + ",".join(pings) + "]").encode()
+        yield next(pings) if batch == 1 else joined(itertools.islice(pings, batch))
+
+
+def joined(pings: Iterable[bytes]) -> bytes:
+    """One body of several pings."""
+    return b"[" + b",".join(pings) + b"]"

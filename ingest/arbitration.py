@@ -8,11 +8,12 @@
 
 - **Repeated**: a device without a fix may send its last position at a new time (attribute `last_known_position`).
 
-A fix that does not count leaves no trace in the state (a suspect leaves itself). Nearly every vehicle of a batch is
-plain: one source, no gap, no jump. Those are recognised all at once, by tests that are never true by mistake; the
-others are gone through fix by fix.
+A fix that does not count leaves no trace in the state (a suspect leaves itself). Nearly every fix is of the same
+device as the one before, soon after it and near it. Those are recognised all at once, by tests that are never true by
+mistake; only the others are looked at one by one.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -65,10 +66,11 @@ class Previous(msgspec.Struct, frozen=True):
 
 def choose(track: Pings, priority: Ints, vehicles: Sequence[VehicleInput]) -> list[Chosen]:
     """In the order of the vehicles."""
-    plain = _plain(track, priority, vehicles)
+    filled = [vehicle for vehicle in vehicles if vehicle.stop > vehicle.start]
+    doubts = iter(_doubtful(track, filled) if filled else [])
     return [
-        _all_of(track, priority, vehicle) if is_plain else _one_by_one(track, priority, vehicle)
-        for vehicle, is_plain in zip(vehicles, plain, strict=True)
+        _of_one(track, priority, vehicle, next(doubts) if vehicle.stop > vehicle.start else [])
+        for vehicle in vehicles
     ]
 
 
@@ -92,79 +94,91 @@ def spans(starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
     return np.arange(sizes.sum()) + np.repeat(starts - firsts, sizes), firsts
 
 
-def _plain(track: Pings, priority: Ints, vehicles: Sequence[VehicleInput]) -> list[bool]:
-    """Whether surely all rows of each vehicle count, and all come from the source it has."""
-    filled = [vehicle for vehicle in vehicles if vehicle.stop > vehicle.start]
-    if not filled:
-        return [True] * len(vehicles)
-    starts = np.array([vehicle.start for vehicle in filled])
-    sizes = np.array([vehicle.stop for vehicle in filled]) - starts
+def _doubtful(track: Pings, vehicles: Sequence[VehicleInput]) -> list[list[int]]:
+    """Of each vehicle the rows that may not count; all others surely count if the row before them did."""
+    starts = np.array([vehicle.start for vehicle in vehicles])
+    sizes = np.array([vehicle.stop for vehicle in vehicles]) - starts
     rows, firsts = spans(starts, sizes)
-    before = previous(track, rows, firsts, [vehicle.state.last for vehicle in filled])
+    before = previous(track, rows, firsts, [vehicle.state.last for vehicle in vehicles])
 
     def each(values: list[float]) -> np.ndarray:
         return np.repeat(np.array(values), sizes)
 
     device = track.device[rows]
-    sources = [vehicle.state.source for vehicle in filled]
-    device_wanted = np.repeat(
-        np.where(
-            [s is None for s in sources], device[firsts], [0 if s is None else s.device_id for s in sources]
-        ),
-        sizes,
-    )
+    device_before = np.roll(device, 1)
+    sources = [vehicle.state.source for vehicle in vehicles]
+    device_before[firsts] = [
+        first if source is None else source.device_id
+        for source, first in zip(sources, device[firsts].tolist(), strict=True)
+    ]
     elapsed_us = track.time_us[rows] - before.time_us
-    possible_m = _JUMP_SLACK_M + each([v.rules.max_speed_kmh / 3.6 for v in filled]) * (elapsed_us / 1e6)
+    possible_m = _JUMP_SLACK_M + each([v.rules.max_speed_kmh / 3.6 for v in vehicles]) * (elapsed_us / 1e6)
     near = surely_within(before.lon, before.lat, track.lon[rows], track.lat[rows], possible_m)
     accuracy_m = track.accuracy_m[rows]
     good = (
-        (device == device_wanted)
+        (device == device_before)
         & (near | np.isnan(before.lon))
-        & (np.isnan(accuracy_m) | (accuracy_m <= each([v.rules.max_accuracy_m for v in filled])))
-        & (elapsed_us <= each([v.rules.takeover_s * _US for v in filled]))
-        & ((track.mock[rows] != TRUE) | each([v.rules.mock == "flag" for v in filled]).astype(bool))
+        & (np.isnan(accuracy_m) | (accuracy_m <= each([v.rules.max_accuracy_m for v in vehicles])))
+        & (elapsed_us <= each([v.rules.takeover_s * _US for v in vehicles]))
+        & ((track.mock[rows] != TRUE) | each([v.rules.mock == "flag" for v in vehicles]).astype(bool))
     )
     if track.extra:
         good &= ~np.isin(rows, [row for row in track.extra if _is_repeated(track, row)])
-    verdicts = iter(np.logical_and.reduceat(good, firsts).tolist())
+    doubtful = np.flatnonzero(~good)
+    cuts = np.searchsorted(doubtful, firsts).tolist()
     return [
-        vehicle.stop == vehicle.start or (next(verdicts) and vehicle.state.suspect is None)
-        for vehicle in vehicles
+        rows[doubtful[a:b]].tolist() if b > a else [] for a, b in itertools.pairwise([*cuts, len(doubtful)])
     ]
 
 
-def _all_of(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
-    state, start, last = vehicle.state, vehicle.start, vehicle.stop - 1
-    if last < start:
-        return Chosen(np.empty(0, np.int64), state.key, state.source, state.suspect, state.suspects, [])
-    source, time_us = state.source, int(track.time_us[last])
-    device_id, rank = int(track.device[last]), int(priority[last])
-    since_us = int(track.time_us[start]) if source is None else source.since_us
-    rows = np.arange(start, vehicle.stop)
-    return Chosen(rows, (time_us, rank, device_id), Source(device_id, rank, since_us, time_us), None, 0, [])
-
-
-def _one_by_one(track: Pings, priority: Ints, vehicle: VehicleInput) -> Chosen:
+def _of_one(track: Pings, priority: Ints, vehicle: VehicleInput, doubtful: list[int]) -> Chosen:
+    """`doubtful` as from `_doubtful`: a row is looked at if it is one of them, or if the row before did not count."""
     state, rules = vehicle.state, vehicle.rules
-    source, last, key = state.source, state.last, state.key
-    suspect, suspects = state.suspect, state.suspects
-    rows: list[int] = []
-    told: list[Interval] = []
-    for row in range(vehicle.start, vehicle.stop):
-        fix, rank = fix_of(track, row), int(priority[row])
-        ignored = rules.mock == "ignore" and track.mock[row] == TRUE
-        if ignored or _is_repeated(track, row) or not _may_count(fix, rank, source, rules):
+    at = Chosen(np.empty(0, np.int64), state.key, state.source, state.suspect, state.suspects, [])
+    last, rows = state.last, []
+    doubts, row = iter([*doubtful, vehicle.stop]), vehicle.start
+    doubt = next(doubts)
+    sure = at.suspect is None  # that the row before counted, or the state is as if it had
+    while row < vehicle.stop:
+        while doubt < row:
+            doubt = next(doubts)
+        if sure and row < doubt:
+            rows.append(np.arange(row, doubt))
+            _take_all(at, track, priority, row, doubt)
+            last, row = fix_of(track, doubt - 1), doubt
             continue
-        key = (fix.time_us, rank, fix.device_id)
-        if last is not None and is_jump(last, fix, rules.max_speed_kmh):
-            agrees = suspect is not None and not is_jump(suspect, fix, rules.max_speed_kmh)
-            suspect, suspects = fix, suspects + 1 if agrees else 1
-            if suspects < AGREEING_SUSPECTS:
-                continue
-        suspect, suspects, last = None, 0, fix
-        source = _counted(source, fix, rank, rules, told)
-        rows.append(row)
-    return Chosen(np.array(rows, np.int64), key, source, suspect, suspects, told)
+        fix = fix_of(track, row)
+        ignored = rules.mock == "ignore" and track.mock[row] == TRUE
+        ignored = ignored or _is_repeated(track, row)
+        sure = not ignored and _take_one(at, last, fix, int(priority[row]), rules)
+        if sure:
+            rows.append(np.arange(row, row + 1))
+            last = fix
+        row += 1
+    at.rows = np.concatenate(rows) if rows else at.rows
+    return at
+
+
+def _take_all(at: Chosen, track: Pings, priority: Ints, start: int, stop: int) -> None:
+    """Rows of one device that surely count."""
+    time_us, device_id, rank = int(track.time_us[stop - 1]), int(track.device[start]), int(priority[start])
+    since_us = int(track.time_us[start]) if at.source is None else at.source.since_us
+    at.key, at.source = (time_us, rank, device_id), Source(device_id, rank, since_us, time_us)
+
+
+def _take_one(at: Chosen, last: Fix | None, fix: Fix, rank: int, rules: VehicleRules) -> bool:
+    """Whether it counts."""
+    if not _may_count(fix, rank, at.source, rules):
+        return False
+    at.key = (fix.time_us, rank, fix.device_id)
+    if last is not None and is_jump(last, fix, rules.max_speed_kmh):
+        agrees = at.suspect is not None and not is_jump(at.suspect, fix, rules.max_speed_kmh)
+        at.suspect, at.suspects = fix, at.suspects + 1 if agrees else 1
+        if at.suspects < AGREEING_SUSPECTS:
+            return False
+    at.suspect, at.suspects = None, 0
+    at.source = _counted(at.source, fix, rank, rules, at.told)
+    return True
 
 
 def _is_repeated(track: Pings, row: int) -> bool:

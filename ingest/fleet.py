@@ -1,5 +1,6 @@
 """Who is in the fleet, as ingest needs it: device uid -> device, and which vehicle it rode on when."""
 
+import gc
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -187,6 +188,8 @@ class FenceCache:
         found = {row[0]: (row[1], _fence(*row[2:])) for row in self._fetch(changed)}
         self._read = {i: unchanged.get(i) or found[i] for i in rows if i in unchanged or i in found}
         self._index = FenceIndex([fence for _, fence in self._read.values() if fence is not None])
+        # A hundred thousand shapes are millions of objects, and they stay: the collector need not walk them.
+        gc.freeze()
 
     def _fetch(self, fence_ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._connection.execute(

@@ -28,6 +28,9 @@ from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
 SNAPSHOTS_AT_ONCE = 5_000
+# Safe points of a refold are farther apart than those of the live fold: a piece costs as much as fifty pings, however
+# few it has, and to begin an hour early costs little.
+_SPANS_PER_PIECE = 4
 
 
 class ReconcileSettings(msgspec.Struct, frozen=True):
@@ -195,7 +198,8 @@ class _Vehicle(msgspec.Struct, frozen=True):
         told: list[Interval] = []
         snapshots: list[VehicleState] = []
         count, first_us = 0, visit_store.NEVER_US
-        for piece in itertools.chain.from_iterable(_cut(each, self.settings.snapshot_us) for each in pings):
+        span_us = _SPANS_PER_PIECE * self.settings.snapshot_us
+        for piece in itertools.chain.from_iterable(_cut(each, span_us) for each in pings):
             first_us = min(first_us, piece.first_us)
             count += piece.stop - piece.start
             output = self.fold(state, piece)

@@ -1,0 +1,219 @@
+"""Database, Valkey, broker and one worker process at a time: what every benchmark over real parts stands on."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import redis.asyncio
+import uvloop
+
+from bench.fleet import BenchFleet, create, payload, payloads
+from cli.parts.mosquitto import mosquitto
+from cli.parts.postgres import postgres
+from cli.parts.process import ServerProcess
+from cli.parts.timescale import timescale, why_missing
+from cli.parts.valkey import valkey
+from config.migrate import migrate
+from simulator.blast import ClientPlan, blast
+
+CONNECTIONS = 8
+STORED_WITHIN_S = 300.0
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Rig:
+    """`fleet` is created in a new database; the worker starts with each measurement anew."""
+
+    def __init__(self, stack: ExitStack, fleet: BenchFleet) -> None:
+        missing = why_missing()
+        self.database_name = "TimescaleDB (chroot)" if missing is None else f"plain PostgreSQL ({missing})"
+        server = stack.enter_context(timescale() if missing is None else postgres())
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            admin.execute("CREATE DATABASE bench")
+        self.database_url = server.url("bench")
+        migrate(self.database_url)
+        self.connection = stack.enter_context(psycopg.connect(self.database_url, autocommit=True))
+        create(self.connection, fleet)
+        self.fleet = fleet
+        self.redis_url = stack.enter_context(valkey()).url()
+        self.broker = stack.enter_context(mosquitto(persistence=False))
+        self.home = Path(stack.enter_context(TemporaryDirectory(prefix="mess-bench-")))
+
+    @contextmanager
+    def process(self, name: str, command: list[str], ready: str) -> Iterator[ServerProcess]:
+        env = {
+            **os.environ,
+            "MESS_ENVIRONMENT": "test",
+            "MESS_DATABASE_URL": self.database_url,
+            "MESS_REDIS_URL": self.redis_url,
+            "MESS_MQTT_HOST": self.broker.host,
+            "MESS_MQTT_PORT": str(self.broker.port),
+            "MESS_LOG_LEVEL": "INFO",
+        }
+        process = ServerProcess(name, command, log=self.home / f"{name}.log", env=env, cwd=ROOT)
+        process.start(lambda: ready in process.output())
+        try:
+            yield process
+        finally:
+            process.stop()
+
+    @contextmanager
+    def worker(self) -> Iterator[ServerProcess]:
+        """A worker that has its fleet and fences in memory."""
+        with self.process("worker", [sys.executable, "-m", "ingest"], "ingest worker ready") as process:
+            self.send([("v1/devices/warm-up/pings", payload(int(time.time() * 1000)))])
+            self.await_rows(1)
+            yield process
+
+    @contextmanager
+    def other(self, module: str) -> Iterator[ServerProcess]:
+        """Another program that stores the same messages, after its first."""
+        command = [sys.executable, "-m", f"bench.{module}", self.broker.host, str(self.broker.port)]
+        with self.process(module, command, "ready") as process:
+            self.send([("v1/devices/warm-up/pings", payload(int(time.time() * 1000)))])
+            self.await_rows(1)
+            yield process
+
+    def send(self, messages: Sequence[tuple[str, bytes]], *, name: str = "bench-0") -> None:
+        self.drive([ClientPlan(name, messages)])
+
+    def drive(self, plans: Sequence[ClientPlan]) -> None:
+        """Publish everything as fast as the broker acknowledges."""
+        host, port = self.broker.host, self.broker.port
+        uvloop.run(blast(host, port, clients=plans, in_flight=2000, timeout_s=600))
+
+    def rows(self) -> int:
+        row = self.connection.execute("SELECT count(*) FROM pings").fetchone()
+        return int(row[0]) if row else 0
+
+    def stored(self) -> int:
+        row = self.connection.execute("SELECT sum(stored) FROM ingest_totals").fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def await_rows(self, expected: int, count: Callable[[], int] | None = None) -> None:
+        """Until that many rows are committed."""
+        count = count or self.rows
+        self.await_true(lambda: count() >= expected, f"{expected} pings stored")
+
+    def await_true(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + STORED_WITHIN_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{what}: not within {STORED_WITHIN_S:.0f} s")
+            time.sleep(0.01)
+
+    def vehicles(self) -> dict[str, int]:
+        """Vehicle of each device."""
+        return dict(
+            self.connection.execute(
+                "SELECT d.uid, a.vehicle_id FROM devices d JOIN device_assignments a ON a.device_id = d.id"
+            ).fetchall()
+        )
+
+    def empty(self) -> None:
+        self.connection.execute(
+            "TRUNCATE pings, vehicle_snapshots, dirty_vehicles, visits, crossings, intervals, interval_changes,"
+            " ingest_totals, rejected_pings CASCADE"
+        )
+        self.connection.execute(
+            "UPDATE vehicle_states SET version = 0, state_version = 0, state = NULL, state_time = NULL"
+        )
+
+    def plans(self, pings: int, batch: int, *, end_ms: int, interval_ms: int = 1000) -> list[ClientPlan]:
+        """The trucks dealt out over a few connections, every truck's messages in its own order, up to `end_ms`."""
+        trucks = self.fleet.vehicles
+        each = pings // batch // trucks
+        start_ms = end_ms - each * batch * interval_ms
+        bodies = [
+            list(payloads(truck, count=each, batch=batch, start_ms=start_ms, interval_ms=interval_ms))
+            for truck in range(1, trucks + 1)
+        ]
+        return dealt_out(bodies, "pings")
+
+
+def dealt_out(bodies: Sequence[Sequence[bytes]], topic: str) -> list[ClientPlan]:
+    """`bodies[n]` are those of truck n + 1; all trucks take turns."""
+    return [
+        ClientPlan(
+            f"bench-{connection}",
+            [
+                (f"v1/devices/truck-{truck + 1}/{topic}", bodies[truck][number])
+                for number in range(len(bodies[0]))
+                for truck in range(connection, len(bodies), CONNECTIONS)
+            ],
+        )
+        for connection in range(CONNECTIONS)
+    ]
+
+
+def size_of(plans: Sequence[ClientPlan], batch: int) -> int:
+    """Pings in all of them."""
+    return sum(len(list(plan.messages)) for plan in plans) * batch
+
+
+def additions_s() -> float:
+    """Seconds for ten million additions: how fast this machine is at this moment, to compare runs by."""
+    begin, total = time.perf_counter(), 0
+    for number in range(10_000_000):
+        total += number
+    return time.perf_counter() - begin
+
+
+class Viewer:
+    """Listens to all live channels: when each stamped ping was told. Use `listen` as a context."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.seen_s: dict[tuple[int, int], float] = {}  # (vehicle id, stamp) -> time.time()
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> "Viewer":
+        self._task = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        await self._task
+
+    async def settle(self, quiet_s: float = 0.5) -> None:
+        """Wait until nothing new was seen for a while."""
+        count = -1
+        while count != len(self.seen_s):
+            count = len(self.seen_s)
+            await asyncio.sleep(quiet_s)
+
+    async def _listen(self) -> None:
+        client = redis.asyncio.Redis.from_url(self._url)
+        async with client.pubsub() as channels:
+            await channels.psubscribe("mess:live:*")
+            while not self._stop.is_set():
+                message = await channels.get_message(ignore_subscribe_messages=True, timeout=0.2)
+                if message is None:
+                    continue
+                now_s = time.time()
+                for ping in json.loads(message["data"])["pings"]:
+                    stamp = ping["attributes"].get("sent")
+                    if stamp is not None:
+                        self.seen_s[(ping["vehicle_id"], stamp)] = now_s
+        await client.aclose()
+
+
+def stamped(body: bytes, stamp: int) -> bytes:
+    """The ping with a number of its own, by which the viewer knows it again."""
+    return body[:-1] + f',"sent":{stamp}}}'.encode()
+
+
+def waits_s(viewer: Viewer, sent: Sequence[tuple[int, int, float]]) -> list[float]:
+    """From publish to live channel, for each (vehicle id, stamp, time sent) that was seen."""
+    return [
+        viewer.seen_s[(vehicle, stamp)] - sent_s
+        for vehicle, stamp, sent_s in sent
+        if (vehicle, stamp) in viewer.seen_s
+    ]
