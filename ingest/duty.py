@@ -75,7 +75,11 @@ class Phones:
 
     def is_private(self, uid: str | None) -> bool:
         """Whether nothing may be kept of what this device sends but what is stored as its pings."""
-        return uid is not None and (uid in self.uids or (bool(self.erased) and hash_of(uid) in self.erased))
+        return uid is not None and (uid in self.uids or self.is_erased(uid))
+
+    def is_erased(self, uid: str | None) -> bool:
+        """Whether not even the name may be kept."""
+        return uid is not None and bool(self.erased) and hash_of(uid) in self.erased
 
 
 def phones_of(windows: Mapping[int, Windows], uids: Iterable[str], erased: Iterable[str] = ()) -> Phones:

@@ -20,6 +20,8 @@ from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numb
 # Larger sequence numbers are kept on the ping but take no part in acks.
 MAX_ACKED_SEQ = 2**62
 _GATEWAY = "gateway"
+# Instead of one that names a phone whose driver had his data erased.
+ERASED_TOPIC = "(erased)"
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -222,12 +224,12 @@ class _Desk:
         message, device = self._messages[number], self._devices[number]
         uid = self._uids[number]
         # Beside the refused ping a message may hold others, made off duty; words may quote any of it.
-        private = self._phones.is_private(uid)
+        private, erased = self._phones.is_private(uid), self._phones.is_erased(uid)
         self.refused.append(
             Refused(
                 message.received_us,
-                message.topic,
-                uid,
+                ERASED_TOPIC if erased else message.topic,
+                None if erased else uid,
                 rejection.reason,
                 REASONS[rejection.reason] if private else rejection.detail,
                 b"" if private else message.payload[: self._limits.keep_payload_bytes],

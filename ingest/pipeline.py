@@ -1,6 +1,7 @@
 """One batch of messages, one transaction: store, fold, tell; acks and news follow its commit."""
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -321,7 +322,8 @@ class _News(msgspec.Struct, frozen=True):
 def _position(pings: Pings, output: VehicleOutput) -> Position | None:
     last = output.state.last
     if last is None or not len(output.used):
-        return None if last is None else Position(last, None, None, None)
+        # A last fix without coordinates is an erased phone's, see ingest.forgetting.
+        return None if last is None or math.isnan(last.lat) else Position(last, None, None, None)
     row = int(output.used[-1])
     speed_kmh, heading_deg = (known(column[row].item()) for column in (pings.speed_kmh, pings.heading_deg))
     return Position(last, speed_kmh, heading_deg, bool(pings.mock[row] == TRUE))

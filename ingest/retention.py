@@ -33,7 +33,7 @@ class SweepSettings(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """What one step took away. `what`: pings, thinned, chunks, intervals, visits, or floors (nothing yet)."""
+    """What one step took away. `what`: pings, thinned, chunks, intervals, visits, erased; floors and waits took nothing."""
 
     what: str
     count: int

@@ -68,10 +68,15 @@ class SweptDevice(msgspec.Struct, frozen=True):
     thinned_to_s: int | None
 
 
-def begin(connection: psycopg.Connection) -> bool:
-    """Whether this worker may sweep now; its statements are held short from here on."""
+def be_brief(connection: psycopg.Connection) -> None:
+    """From here on no statement of this connection lasts long, or keeps others waiting behind it."""
     connection.execute("SET statement_timeout = '5s'")
     connection.execute("SET lock_timeout = '500ms'")
+
+
+def begin(connection: psycopg.Connection) -> bool:
+    """Whether this worker may sweep now."""
+    be_brief(connection)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_SWEEPING]).fetchone()
     return bool(row and row[0])
 

@@ -181,12 +181,12 @@ CREATE TABLE phone_erasures (
     device_id       bigint NOT NULL REFERENCES devices (id),
     since           timestamptz,
     until           timestamptz,
-    -- batches that were under way when the phone was shut out may still store its pings
-    asked_xid       bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+    -- what the phone was called; NULL when that is not his alone, and once it is done
+    uid             text,
     asked_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
-    step            text NOT NULL DEFAULT 'settle'
-                    CHECK (step IN ('settle', 'visits', 'crossings', 'intervals', 'states', 'refused', 'pings', 'done')),
-    -- the last row looked at of the present step
+    step            text NOT NULL DEFAULT 'settle' CHECK (step IN (
+        'settle', 'pings', 'states', 'visits', 'crossings', 'intervals', 'refused', 'done')),
+    -- how far the present step has come
     cursor_id       bigint NOT NULL DEFAULT 0,
     counts          jsonb NOT NULL DEFAULT '{}',
     finished_at     timestamptz

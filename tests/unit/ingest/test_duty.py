@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.codecs.codec import Limits
 from ingest.duty import FOREVER_US, NOBODY, Phones, hash_of, phones_of, windows_of
 from ingest.fleet import Device, Fleet
-from ingest.intake import Intake, IntakeLimits, Message, device_uid, take_in
+from ingest.intake import ERASED_TOPIC, Intake, IntakeLimits, Message, device_uid, take_in
 from ingest.ping import REASONS
 from telemetry.rules import VehicleRules
 
@@ -145,9 +145,13 @@ def test_a_phone_that_was_shut_out_or_erased_leaves_nothing_either() -> None:
     known = phones_of({8: windows_of([])}, ["left"], [hash_of("erased")])
     sent = [message(uid, at(0)) for uid in ("left", "erased", "nobody")]
     intake = take_in(sent, fleet(), LIMITS, phones=known)
-    kept = {each.device_uid: each.payload for each in intake.refused}
+    kept = [(each.topic, each.device_uid, each.payload) for each in intake.refused]
     assert {each.reason for each in intake.refused} == {"unknown_device"}
-    assert kept == {"left": b"", "erased": b"", "nobody": sent[2].payload}
+    assert kept == [
+        (sent[0].topic, "left", b""),
+        (ERASED_TOPIC, None, b""),
+        (sent[2].topic, "nobody", sent[2].payload),
+    ]
 
 
 def test_where_privacy_is_switched_off_everything_is_taken() -> None:
