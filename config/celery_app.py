@@ -18,6 +18,7 @@ TASK_MODULES = (
     "platform_api.orders.tasks",
     "platform_api.accounts.tasks",
     "platform_api.duty.tasks",
+    "platform_api.privacy.tasks",
 )
 
 
@@ -42,6 +43,7 @@ def _create() -> Celery:
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
             "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
+            "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

@@ -21,6 +21,8 @@ from telemetry.retention import Cutoffs, RetentionPolicy, cutoffs, surplus
 FLOORS_AT_ONCE = 100
 LEAST_ROWS = 100
 _VEHICLES_AT_ONCE = 200
+# Longer than any token or connection of a phone that was erased.
+_ERASED_NAMES_KEPT = timedelta(days=30)
 # What came late is thinned too, if it was not later than this.
 _THIN_AGAIN = timedelta(days=1)
 _US = 1_000_000
@@ -60,6 +62,7 @@ class Sweep:
             yield from self._delete(device)
             yield from self._thin(device)
         yield from self._by_vehicle()
+        store.drop_erased_names(self._connection, _ERASED_NAMES_KEPT)
 
     def _of(self, carrier_id: UUID | None) -> Cutoffs:
         if carrier_id not in self._cutoffs:

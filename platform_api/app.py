@@ -16,6 +16,7 @@ from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
+from platform_api.privacy import endpoints as privacy
 from platform_api.retention import endpoints as retention
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
@@ -58,6 +59,7 @@ def create_app() -> FastAPI:
     app.include_router(duty.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
+    app.include_router(privacy.router)
     app.include_router(tracking.router)
     app.include_router(sockets.router)
     return app

@@ -167,6 +167,8 @@ CREATE TABLE erasures (
     held_by         text,
     started_at      timestamptz,
     step            text,
+    -- how far the present step has come
+    cursor_id       bigint NOT NULL DEFAULT 0,
     -- rows by kind
     counts          jsonb NOT NULL DEFAULT '{}',
     finished_at     timestamptz

@@ -13,6 +13,8 @@ from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.errors import BadRequest, Forbidden, NotFound
 from platform_api.pagination import decode_cursor, encode_cursor
+from platform_api.privacy import access
+from platform_api.privacy.access import Access
 from platform_api.tracking import repository, route, rules
 from platform_api.tracking.repository import LastPosition, Places
 from platform_api.tracking.route import Way
@@ -74,6 +76,7 @@ def list_pings(
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None:
         return PingPage((), None)
+    access.note_read(session, actor, order.driver_id, Access.PINGS_READ, order_id, now=now)
     asked = rules.narrow(window, from_time, to_time, _device_now(now))
     assert asked.end is not None
     after = (asked.start, _NO_DEVICE)
@@ -104,6 +107,7 @@ def trace_route(session: Session, actor: Actor, order_id: UUID, *, now: datetime
     window = rules.order_window(order)
     fixes: list[route.Fix] = []
     if window is not None and order.vehicle_id is not None:
+        access.note_read(session, actor, order.driver_id, Access.ROUTE_READ, order_id, now=now)
         end = window.end or _device_now(now)
         fixes = repository.fixes(session, order.vehicle_id, window, end, max_per_device=MAX_ROUTE_FIXES)
     actual = route.actual_way(
@@ -139,6 +143,7 @@ def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime)
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None or not rules.is_followed(order, now):
         return View(order, None)
+    access.note_read(session, actor, order.driver_id, Access.LIVE_WATCHED, order_id, now=now)
     position = repository.last_position(session, order.vehicle_id)
     if position is not None and not window.holds(position.time):
         position = None
