@@ -144,10 +144,9 @@ class Story:
             {"plate": "DK-4821-A", "name": "Renault Kerax", "capacity_kg": 25_000, "driver_id": driver.id},
         )
         secrets = {}
-        for uid, kind in ((TRUCK, "tracker"), (PHONE_UID, "phone")):
-            made = carrier.post(
-                "/api/v1/fleet/devices/", {"uid": uid, "kind": kind, "vehicle_id": vehicle["id"]}
-            )
+        # The phone is the driver's: its positions are taken while he is on the order, and refused after.
+        for uid, of in ((TRUCK, {"kind": "tracker"}), (PHONE_UID, {"kind": "phone", "driver_id": driver.id})):
+            made = carrier.post("/api/v1/fleet/devices/", {"uid": uid, "vehicle_id": vehicle["id"], **of})
             secrets[uid] = made["mqtt_password"]
         self._say("a shipper, a carrier, a driver, a truck with tracker and phone are registered")
         return secrets, vehicle["id"]

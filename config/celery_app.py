@@ -18,6 +18,8 @@ TASK_MODULES = (
     "platform_api.orders.tasks",
     "platform_api.accounts.tasks",
     "platform_api.commands.tasks",
+    "platform_api.duty.tasks",
+    "platform_api.privacy.tasks",
 )
 
 
@@ -43,6 +45,8 @@ def _create() -> Celery:
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
             "sweep commands": {"task": "commands.sweep", "schedule": 10.0},
             "adapt reporting": {"task": "commands.adapt", "schedule": 30.0},
+            "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
+            "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

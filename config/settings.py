@@ -68,7 +68,12 @@ class Settings(BaseSettings):
     account_gap_s: int = Field(default=600, ge=60, description="a longer silence of a device is a gap")
     account_gaps_every_s: int = Field(default=300, ge=0)
     lateness_days: int = Field(default=35, ge=1, description="snapshots older than this are dropped")
-    ping_retention_days: int = Field(default=0, ge=0, description="by device time; 0 = keep all")
+    ping_retention_days: int = Field(
+        default=0, ge=0, le=3650, description="where no policy says otherwise; 0 = all"
+    )
+    # Retention deletes a piece at a time, with a pause after each, so that live batches never wait for it.
+    retention_piece_rows: int = Field(default=2000, ge=100, le=50_000)
+    retention_pause_ms: int = Field(default=50, ge=0, le=10_000)
     # A tracker clock may run ahead a little; more than this is a broken clock.
     max_future_s: int = Field(default=300, ge=0)
     max_past_days: int = Field(default=0, ge=0, description="older pings are refused; 0 = however old")
@@ -90,6 +95,15 @@ class Settings(BaseSettings):
     simulation_anchor: float | None = None
     simulation_start: float | None = None
     simulation_speed: float = Field(default=1.0, gt=0, le=100_000)
+
+    # Privacy: what the law on personal data asks, see docs/privacy.md.
+    phone_privacy: Literal["duty", "always"] = "duty"
+    duty_tolerance_s: int = Field(default=120, ge=0, le=3600, description="at both ends of a window")
+    duty_max_hours: int = Field(default=16, ge=1, le=24, description="a duty period ends by itself")
+    export_dir: str = ".mess/exports"
+    export_keep_days: int = Field(default=7, ge=1, le=90)
+    erasure_wait_days: int = Field(default=7, ge=0, le=90, description="time to think better of it")
+    access_log_days: int = Field(default=1095, ge=30, le=3650)
 
     live_shards: int = Field(default=16, ge=1, le=256)
 

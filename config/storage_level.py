@@ -51,16 +51,19 @@ def is_hypertable(connection: psycopg.Connection) -> bool:
     return bool(found and found[0])
 
 
-def drop_pings_before(connection: psycopg.Connection, cutoff: datetime, *, limit: int = 10_000) -> int:
-    """Retention step: remove old pings; returns rows deleted (plain) or chunks dropped (TimescaleDB).
+def oldest_chunk_before(connection: psycopg.Connection, cutoff: datetime) -> datetime | None:
+    """End of the oldest chunk of `pings` that lies wholly before the cutoff; None when there is none, or no chunks."""
+    if not is_hypertable(connection):
+        return None
+    row = connection.execute(
+        "SELECT min(range_end) FROM timescaledb_information.chunks"
+        " WHERE hypertable_name = 'pings' AND range_end <= %s",
+        [cutoff],
+    ).fetchone()
+    return None if row is None else row[0]
 
-    On plain PostgreSQL one call deletes at most `limit` rows, so that no long lock is held; call
-    again until it answers 0.
-    """
-    if is_hypertable(connection):
-        cursor = connection.execute("SELECT drop_chunks('pings', older_than => %s::timestamptz)", [cutoff])
-        return len(cursor.fetchall())
-    return connection.execute(
-        "DELETE FROM pings WHERE ctid = ANY (ARRAY(SELECT ctid FROM pings WHERE time < %s LIMIT %s))",
-        [cutoff, limit],
-    ).rowcount
+
+def drop_chunks_before(connection: psycopg.Connection, end: datetime) -> int:
+    """Drop whole chunks, however many rows are in them; how many chunks. Locks each for a moment."""
+    cursor = connection.execute("SELECT drop_chunks('pings', older_than => %s::timestamptz)", [end])
+    return len(cursor.fetchall())

@@ -158,15 +158,15 @@ def _move(used: UsedFixes, first: int, end: int, vehicle: VehicleInput, told: li
     return state if top_kmh == state.top_kmh else msgspec.structs.replace(state, top_kmh=top_kmh)
 
 
-def _before(used: UsedFixes, i: int, first: int, vehicle: VehicleInput, top_kmh: float) -> Sample:
-    """The used fix before number `i`, after a silence: no more of it than the state remembers too."""
+def _before(used: UsedFixes, i: int, first: int, vehicle: VehicleInput, top_kmh: float) -> Sample | None:
+    """The used fix before number `i`, after a silence: no more of it than the state remembers too. None = forgotten."""
     if i > first:
         j = i - 1
         return Sample(used.time_us[j], used.lon[j], used.lat[j], used.odo_mm(j), top_kmh=top_kmh)
     state = vehicle.state
     last, anchor = state.last, state.anchor
-    assert last is not None
-    assert anchor is not None
+    if state.motion.last is None or last is None or anchor is None:
+        return None
     odo_mm = up_to(state.way_mm, anchor, last.lon, last.lat)
     return Sample(last.time_us, last.lon, last.lat, odo_mm, top_kmh=top_kmh)
 

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from ingest.codecs.codec import Limits, Plain
 from ingest.codecs.registry import Route, decode, decode_by, route
+from ingest.duty import NOBODY, Phones
 from ingest.fleet import Device, Fleet
 from ingest.ledger import NO_DEVICE, NONE_ARRIVED, Arrived, arrived, in_all
 from ingest.letter import Letter, Refusal
-from ingest.ping import CommandResult, Decoded, Ping, Presence, Rejected
+from ingest.ping import REASONS, CommandResult, Decoded, Ping, Presence, Rejected
 from ingest.steps import StepContext, apply_steps, needs_a_look
 from ingest.track import NONE, Extra, Ints, Pings, from_pings, from_values, numbers_by_device, together
 
 # Larger sequence numbers are kept on the ping but take no part in acks.
 MAX_ACKED_SEQ = 2**62
 _GATEWAY = "gateway"
+# Instead of one that names a phone whose driver had his data erased.
+ERASED_TOPIC = "(erased)"
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -47,12 +50,17 @@ class IntakeLimits(msgspec.Struct, frozen=True):
         past_us = self.max_past_us and self.max_past_us + max(-doubt_us, 0)
         return StepContext(message.received_us, self.earliest_us, future_us, past_us)
 
-    def letter(self, message: Message, device_id: int, uid: str | None, refusals: list[Refusal]) -> Letter:
-        whole = len(message.payload) <= self.keep_whole_bytes
-        payload = message.payload if whole else message.payload[: self.keep_first_bytes]
-        return Letter(
-            message.received_us, message.topic, device_id, uid, payload, len(message.payload), refusals
+    def letter(self, message: Message, device_id: int, uid: str | None, phones: Phones) -> Letter:
+        """Without refusals as yet. Beside a refused ping a driver's phone may have sent others, made off duty."""
+        size = len(message.payload)
+        payload = (
+            message.payload if size <= self.keep_whole_bytes else message.payload[: self.keep_first_bytes]
         )
+        if phones.is_private(uid):
+            payload = b""
+        if phones.is_erased(uid):
+            return Letter(message.received_us, ERASED_TOPIC, device_id, None, payload, size, [])
+        return Letter(message.received_us, message.topic, device_id, uid, payload, size, [])
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -86,14 +94,18 @@ class Intake(msgspec.Struct, frozen=True):
 
 
 def take_in(
-    messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, defer_after_us: int = 0
+    messages: Sequence[Message],
+    fleet: Fleet,
+    limits: IntakeLimits,
+    defer_after_us: int = 0,
+    phones: Phones = NOBODY,
 ) -> Intake:
     """Decode and check every message; nothing here raises for what a device sent.
 
     With `defer_after_us` messages of which even the newest ping is older than that at its arrival are left for
-    later, untouched; 0 = none are.
+    later, untouched; 0 = none are. `phones` says whose positions may be taken when.
     """
-    desk = _Desk(messages, fleet, limits)
+    desk = _Desk(messages, fleet, limits, phones)
     for number, message in enumerate(messages):
         desk.take(number, message)
     ids = desk.ids()
@@ -103,7 +115,7 @@ def take_in(
         rows = np.flatnonzero(~np.isin(origin, list(deferred)))
         pings, origin = pings.take(rows), origin[rows]
     came = in_all([arrived(pings), desk.unread()])
-    kept, repeated = _without_repeats(desk.checked(pings, origin))
+    kept, repeated = _without_repeats(desk.on_duty(*desk.checked(pings, origin)))
     letters = list(desk.letters.values())
     return Intake(came, kept, repeated, letters, desk.handled_seqs, desk.told, desk.spoke(ids), deferred)
 
@@ -111,8 +123,10 @@ def take_in(
 class _Desk:
     """Messages being read: piles of pings, each with the number of its message."""
 
-    def __init__(self, messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits) -> None:
-        self._messages, self._fleet, self._limits = messages, fleet, limits
+    def __init__(
+        self, messages: Sequence[Message], fleet: Fleet, limits: IntakeLimits, phones: Phones
+    ) -> None:
+        self._messages, self._fleet, self._limits, self._phones = messages, fleet, limits, phones
         self._devices: list[Device | None] = []
         self._uids: list[str | None] = []
         self._plain: dict[Plain, tuple[list[Any], list[int], list[int]]] = {}
@@ -229,14 +243,14 @@ class _Desk:
         holds_new[origin[~old]] = True
         return frozenset(np.flatnonzero(holds_old & ~holds_new).tolist()) - self._settled
 
-    def checked(self, pings: Pings, origin: Ints) -> Pings:
-        """The pings that pass the steps; the others are refused."""
+    def checked(self, pings: Pings, origin: Ints) -> tuple[Pings, Ints]:
+        """The pings that pass the steps, with the numbers of their messages; the others are refused."""
         limits = self._limits
         for device_id, numbers in numbers_by_device(pings.device, pings.seq, MAX_ACKED_SEQ).items():
             self.handled_seqs.setdefault(device_id, set()).update(numbers)
         doubtful = needs_a_look(pings, limits.earliest_us, limits.max_future_us, limits.max_past_us)
         if not len(doubtful):
-            return pings
+            return pings, origin
         keep = np.ones(len(pings), bool)
         times_us = pings.time_us.copy()
         extra = dict(pings.extra)
@@ -249,16 +263,33 @@ class _Desk:
             if kept and kept[0].time_us != times_us[row]:
                 times_us[row] = kept[0].time_us
                 extra[row] = Extra(kept[0].alarms, kept[0].attributes)
-        return replace(pings, time_us=times_us, extra=extra).take(np.flatnonzero(keep))
+        rows = np.flatnonzero(keep)
+        return replace(pings, time_us=times_us, extra=extra).take(rows), origin[rows]
+
+    def on_duty(self, pings: Pings, origin: Ints) -> Pings:
+        """The pings that may be taken of whose phone it is; of the others nothing is kept."""
+        refused = self._phones.off_duty(pings.device, pings.time_us)
+        if not len(refused):
+            return pings
+        for row in refused.tolist():
+            seq = int(pings.seq[row])
+            self.refuse(int(origin[row]), Rejected("off_duty", seq=None if seq == NONE else seq))
+        return pings.take(np.delete(np.arange(len(pings)), refused))
 
     def refuse(self, number: int, rejection: Rejected) -> None:
         message, device = self._messages[number], self._devices[number]
+        uid = self._uids[number]
         if number not in self.letters:
             device_id = NO_DEVICE if device is None else device.id
-            self.letters[number] = self._limits.letter(message, device_id, self._uids[number], [])
-        self.letters[number].refusals.append(Refusal(rejection.reason, rejection.detail))
+            self.letters[number] = self._limits.letter(message, device_id, uid, self._phones)
+        self.letters[number].refusals.append(refusal(rejection.reason, rejection.detail, uid, self._phones))
         if device is not None and rejection.seq is not None and 0 <= rejection.seq < MAX_ACKED_SEQ:
             self.handled_seqs.setdefault(device.id, set()).add(rejection.seq)
+
+
+def refusal(reason: str, detail: str, uid: str | None, phones: Phones) -> Refusal:
+    """Words may quote any of a message: those about a driver's phone are general ones."""
+    return Refusal(reason, REASONS[reason] if phones.is_private(uid) else detail)
 
 
 def _news(presence: Presence | None, message: Message) -> Presence | None:
@@ -269,6 +300,14 @@ def _news(presence: Presence | None, message: Message) -> Presence | None:
 def _is_its_own(presence: Presence) -> bool:
     """Whether the device itself was there to say it."""
     return presence.online and presence.connection_us is None
+
+
+def device_uid(message: Message, limits: Limits) -> str | None:
+    """The device that a message is of, by its topic or else by its body."""
+    found = route(message.topic)
+    if found is None or found.uid is not None:
+        return None if found is None else found.uid
+    return _decoded(message, found, limits).uid
 
 
 def _of_command(result: CommandResult, found: Route | None) -> CommandResult:

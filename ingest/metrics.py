@@ -87,6 +87,10 @@ class Metrics:
         )  # fmt: skip
         self.news_dropped = self._counter("live_updates_dropped", "batches not told to live viewers")
         self.database_retries = self._counter("database_retries", "batches tried again")
+        self.retention_deleted = Counter(
+            "mess_ingest_retention_deleted", "rows deleted because of their age, by what they were", ["what"],
+            registry=self.registry,
+        )  # fmt: skip
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(f"mess_ingest_{name}", text, registry=self.registry)

@@ -93,6 +93,7 @@ REASONS = {
     "time_in_past": "the ping was made longer ago than the limit",
     "time_in_future": "the device clock runs ahead of the server by more than the limit",
     "encrypted": "the payload is encrypted and the platform holds no key",
+    "off_duty": "the phone's driver was neither on an order nor on duty; nothing of the position is kept",
     "unknown_topic": "no codec reads this topic",
     "unstorable": "the database refuses the values",
     "unknown_device": "no such device is registered, or it is disabled",

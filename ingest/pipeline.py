@@ -1,6 +1,7 @@
 """One batch of messages, one transaction: store, fold, tell; acks and news follow its commit."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from ingest.account_store import Seqs, Totals, merge_seqs
 from ingest.arbitration import VehicleInput
 from ingest.assembly import earliest_us, on_time, track_of, with_stored
 from ingest.copying import Copying
+from ingest.duty import NOBODY, Phones
+from ingest.duty_cache import PhoneCache
 from ingest.fleet import FenceCache, Fleet, load_fleet, versions
 from ingest.fold import VehicleOutput, fold
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
@@ -39,6 +42,7 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     checkpoint_s: float
     snapshot_us: int
     presence: PresenceSettings
+    duty_tolerance_us: int | None = None  # None = the positions of drivers' phones are always taken
     # Off for messages of another time: their numbers may be those of a count that the device has begun anew, and
     # they are no sign of life.
     of_now: bool = True
@@ -98,6 +102,8 @@ class Pipeline:
         self._settings = settings
         self._fleet: Fleet | None = None
         self._fences = FenceCache(connection)
+        tolerance_us = settings.duty_tolerance_us
+        self._phones = None if tolerance_us is None else PhoneCache(connection, tolerance_us)
         self._cache: dict[int, _Cached] = {}
         self._watch = Watch(connection, settings.presence)
         self._expect_duplicates = False
@@ -133,6 +139,10 @@ class Pipeline:
             self._cache.update(folded)
             self._watch.committed()
             return result
+
+    def phones(self) -> Phones:
+        """Whose positions may be taken when, as committed now."""
+        return NOBODY if self._phones is None else self._phones.current()
 
     def _keep_letters(self, totals: Totals, letters: Sequence[Letter]) -> None:
         letter_store.save(self._connection, self._settings.worker, letters)
@@ -182,7 +192,7 @@ class Pipeline:
 
     def _take_in(self, messages: Sequence[Message], fleet: Fleet, defer_after_us: int) -> Intake:
         try:
-            return take_in(messages, fleet, self._settings.intake, defer_after_us)
+            return take_in(messages, fleet, self._settings.intake, defer_after_us, self.phones())
         except OverflowError as error:
             # As if the database had refused it: the caller looks for the message and sets it aside.
             raise psycopg.DataError(f"a value that no column holds: {error}") from error
@@ -358,7 +368,8 @@ class _News(msgspec.Struct, frozen=True):
 def _position(pings: Pings, output: VehicleOutput) -> Position | None:
     last = output.state.last
     if last is None or not len(output.used):
-        return None if last is None else Position(last, None, None, None)
+        # A last fix without coordinates is an erased phone's, see ingest.forgetting.
+        return None if last is None or math.isnan(last.lat) else Position(last, None, None, None)
     row = int(output.used[-1])
     speed_kmh, heading_deg = (known(column[row].item()) for column in (pings.speed_kmh, pings.heading_deg))
     return Position(last, speed_kmh, heading_deg, bool(pings.mock[row] == TRUE))

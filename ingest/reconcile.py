@@ -19,10 +19,11 @@ from ingest.fleet import FenceCache, VehicleFacts, facts_of
 from ingest.fold import VehicleOutput, fold, late_rows, open_intervals
 from ingest.interval import Interval, latest
 from ingest.interval_store import ToldInterval
+from ingest.retention_store import floor_of
 from ingest.settling import ASSIGNMENT, Settling
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position, Track, readable_state
-from ingest.times import from_us
+from ingest.times import from_us, to_us
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
@@ -86,13 +87,19 @@ class Reconciler:
         connection = self._connection
         from_time = _within_horizon(connection, vehicle_id, from_time, self._settings.lateness)
         snapshot = _snapshot_before(connection, vehicle_id, from_time)
+        after_us = snapshot.key[0] if snapshot else None
+        floor = floor_of(connection, vehicle_id)
+        if floor is not None and (after_us is None or after_us < to_us(floor)):
+            # Pings after that snapshot are gone or thinned: what they showed stays as told.
+            snapshot = _snapshot_from(connection, vehicle_id, floor)
+            after_us = to_us(floor) if snapshot is None or snapshot.last is None else snapshot.key[0]
+            from_time = from_us(after_us + 1)
         connection.execute(
             "DELETE FROM vehicle_snapshots WHERE vehicle_id = %s AND (%s::timestamptz IS NULL OR time >= %s)",
             [vehicle_id, from_time, from_time],
         )
         facts = facts_of(connection, vehicle_id, self._settings.rules)
         vehicle = _Vehicle(vehicle_id, facts, fences, self._settings)
-        after_us = snapshot.key[0] if snapshot else None
         with contextlib.closing(store.stream_pings(connection, vehicle_id, after_us)) as pings:
             start, rest = vehicle.clean_start(snapshot, pings)
             folded = vehicle.fold_all(start, rest)
@@ -282,6 +289,18 @@ def _snapshot_before(
     row = connection.execute(
         "SELECT state FROM vehicle_snapshots WHERE vehicle_id = %s AND time < %s ORDER BY time DESC LIMIT 1",
         [vehicle_id, from_time],
+    ).fetchone()
+    return None if row is None else readable_state(row[0])
+
+
+def _snapshot_from(connection: psycopg.Connection, vehicle_id: int, floor: datetime) -> VehicleState | None:
+    """The oldest safe point at or after the floor; without one the state as it is, if it can be read."""
+    row = connection.execute(
+        "SELECT state FROM ((SELECT state, 1 AS choice FROM vehicle_snapshots WHERE vehicle_id = %(vehicle)s"
+        "   AND time >= %(floor)s ORDER BY time LIMIT 1)"
+        "  UNION ALL SELECT state, 2 FROM vehicle_states WHERE vehicle_id = %(vehicle)s AND state_time IS NOT NULL)"
+        " AS points ORDER BY choice LIMIT 1",
+        {"vehicle": vehicle_id, "floor": floor},
     ).fetchone()
     return None if row is None else readable_state(row[0])
 

@@ -95,7 +95,9 @@ class Replayer:
             try:
                 result = self._pipeline.process([letter.message], keep=keep)
             except (psycopg.DataError, psycopg.IntegrityError) as error:
-                result = set_aside(self._connection, self._settings, letter.message, error, keep)
+                result = set_aside(
+                    self._connection, self._settings, letter.message, error, self._pipeline.phones(), keep
+                )
         except _MarkedElsewhereError:
             return Replayed(Fate.DONE)
         fate = Fate.REFUSED if result.totals.rejected else Fate.PASSED
@@ -137,7 +139,7 @@ class Replayer:
 
     def _judge(self, messages: Sequence[Message], fleet: Fleet, tally: Tally) -> None:
         try:
-            intake = take_in(messages, fleet, self._settings.intake)
+            intake = take_in(messages, fleet, self._settings.intake, phones=self._pipeline.phones())
         except OverflowError:
             # A value that no column holds, in one of them.
             if len(messages) == 1:

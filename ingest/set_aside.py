@@ -5,9 +5,9 @@ import psycopg
 
 from ingest import ledger_store, letter_store
 from ingest.codecs.registry import route
-from ingest.intake import Message
+from ingest.duty import Phones
+from ingest.intake import Message, device_uid, refusal
 from ingest.ledger import NO_DEVICE, NONE_ARRIVED, Arrived, Fates
-from ingest.letter import Refusal
 from ingest.pipeline import BatchResult, Keep, PipelineSettings
 from ingest.track import from_pings
 
@@ -21,29 +21,32 @@ def set_aside(
     settings: PipelineSettings,
     message: Message,
     error: Exception,
+    phones: Phones,
     keep: Keep | None = None,
 ) -> BatchResult:
     """In a transaction of its own; `keep` as for `Pipeline.process`."""
     detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    uid = device_uid(message, settings.intake.codec)
     with connection.transaction():
-        uid, device_id = _device(connection, message.topic)
-        letters = [settings.intake.letter(message, device_id, uid, [Refusal(_REASON, detail)])]
+        device_id = _device_id(connection, message, uid)
+        letter = settings.intake.letter(message, device_id, uid, phones)
+        # The database's words quote values.
+        letter.refusals.append(refusal(_REASON, detail, uid, phones))
         came = Arrived(np.array([device_id]), np.array([message.received_us]))
         totals = ledger_store.book(
-            connection, settings.worker, 1, Fates(came, _NO_PINGS, NONE_ARRIVED, NONE_ARRIVED, letters)
+            connection, settings.worker, 1, Fates(came, _NO_PINGS, NONE_ARRIVED, NONE_ARRIVED, [letter])
         )
         if keep is None:
-            letter_store.save(connection, settings.worker, letters)
+            letter_store.save(connection, settings.worker, [letter])
         else:
-            keep(totals, letters)
+            keep(totals, [letter])
     return BatchResult(totals, {_REASON: 1}, [], [], [], [], _NONE)
 
 
-def _device(connection: psycopg.Connection, topic: str) -> tuple[str | None, int]:
-    """The device of the topic. What a gateway or a body says of others is not looked at: it could not be stored."""
-    found = route(topic)
-    uid = None if found is None or found.gateway is not None else found.uid
-    if uid is None:
-        return None, NO_DEVICE
+def _device_id(connection: psycopg.Connection, message: Message, uid: str | None) -> int:
+    """What a gateway says of others is not looked at: it could not be stored."""
+    found = route(message.topic)
+    if uid is None or (found is not None and found.gateway is not None):
+        return NO_DEVICE
     row = connection.execute("SELECT id FROM devices WHERE uid = %s AND NOT disabled", [uid]).fetchone()
-    return uid, int(row[0]) if row else NO_DEVICE
+    return int(row[0]) if row else NO_DEVICE

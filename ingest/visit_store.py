@@ -13,6 +13,7 @@ from ingest.diff import Change, StoredVisit, Visit, VisitChange, diff, told, vis
 from ingest.ping import rfc3339
 from ingest.state import VehicleState
 from ingest.times import from_us, to_us
+from ingest.track import known
 
 # Later than every visit.
 NEVER_US = 2**62
@@ -215,8 +216,9 @@ def _seen(fix: Fix) -> dict[str, Any]:
     return {
         "device_id": fix.device_id,
         "time": rfc3339(fix.time_us),
-        "lat": fix.lat,
-        "lon": fix.lon,
+        # NaN: of a phone whose driver had his data erased.
+        "lat": known(fix.lat),
+        "lon": known(fix.lon),
         "accuracy_m": fix.accuracy_m,
     }
 

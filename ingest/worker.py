@@ -17,7 +17,6 @@ from brokers.topics import acks_topic
 from config import clock
 from config.logging import get_logger
 from config.settings import Settings
-from config.storage_level import drop_pings_before
 from ingest.account_store import ranges
 from ingest.announce import Announcer, News
 from ingest.bookkeeper import Bookkeeper
@@ -31,6 +30,7 @@ from ingest.presence_store import PresenceChange, drop_old
 from ingest.presence_watch import PresenceSettings
 from ingest.reconcile import SNAPSHOTS_AT_ONCE, Reconciled, Reconciler, ReconcileSettings, drop_old_snapshots
 from ingest.set_aside import set_aside
+from ingest.tidying import Tidier
 from ingest.times import to_us
 from telemetry.rules import platform_rules
 
@@ -63,6 +63,7 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
         checkpoint_s=settings.ingest_checkpoint_s,
         snapshot_us=settings.ingest_snapshot_minutes * 60_000_000,
         presence=presence_settings(settings),
+        duty_tolerance_us=settings.duty_tolerance_s * 1_000_000 if settings.phone_privacy == "duty" else None,
     )
 
 
@@ -131,6 +132,7 @@ class Worker:
         self._refolds = Database(settings, "refolds")
         self._books = Database(settings, "books")
         self._bookkeeper = Bookkeeper(settings, pipeline_settings(settings), self._books, self._metrics)
+        self._tidying = Database(settings, "tidying")
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
         self._stopped_s: float | None = None  # time.monotonic()
@@ -150,6 +152,7 @@ class Worker:
             asyncio.create_task(self._retain()),
             asyncio.create_task(self._bookkeeper.run()),
             asyncio.create_task(self._tend_presence()),
+            asyncio.create_task(Tidier(self._settings, self._metrics, self._tidying.run).run()),
         ]
         try:
             await self._listener.connect()
@@ -165,6 +168,7 @@ class Worker:
             self._batches.close()
             self._refolds.close()
             self._books.close()
+            self._tidying.close()
             log.info("ingest worker left", worker=self._settings.ingest_worker)
 
     async def _handle(self, batch: Batch) -> None:
@@ -236,8 +240,11 @@ class Worker:
         return self._pipeline[1]
 
     def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
-        result = set_aside(connection, pipeline_settings(self._settings), message, error)
-        log.error("message set aside", topic=message.topic, error=str(error).strip())
+        pipeline = self._pipeline_on(connection)
+        settings = pipeline_settings(self._settings)
+        result = set_aside(connection, settings, message, error, phones=pipeline.phones())
+        # The database's words quote values, which may be where a driver was.
+        log.error("message set aside", topic=message.topic, error=type(error).__name__)
         return result
 
     async def _reconcile(self) -> None:
@@ -284,7 +291,7 @@ class Worker:
         return self._pipeline_on(connection).tend_presence(clock.now_us())
 
     async def _retain(self) -> None:
-        """Keep safe points and, if so set, pings bounded, a piece at a time so that nothing waits for it."""
+        """Keep safe points and changes of presence bounded, a piece at a time so that nothing waits for it."""
         lateness = timedelta(days=self._settings.lateness_days)
         presence = timedelta(days=self._settings.presence_retention_days)
         while True:
@@ -293,16 +300,10 @@ class Worker:
                     pass
                 while await self._refolds.run(lambda c: drop_old(c, presence, clock.now_us())):
                     pass
-                while self._settings.ping_retention_days and await self._refolds.run(self._drop_old_pings):
-                    pass
                 await asyncio.sleep(_RETENTION_EVERY_S)
             except psycopg.Error as error:
                 log.warning("retention put off", error=str(error).strip())
                 await asyncio.sleep(_RETRY_MOST_S)
-
-    def _drop_old_pings(self, connection: psycopg.Connection) -> int:
-        cutoff = clock.now() - timedelta(days=self._settings.ping_retention_days)
-        return drop_pings_before(connection, cutoff)
 
 
 async def run_worker(settings: Settings) -> None:

@@ -9,6 +9,7 @@ HANDS_OFF = frozenset(
         "geofence_version", "fleet_version", "intervals", "interval_changes", "telemetry_settings",
         "dead_letters", "device_days", "gap_days", "ingest_ledger",
         "device_presence", "presence_changes", "command_results",
+        "ping_floors", "duty_version", "phone_changes", "phone_owners", "erased_uids",
     }
 )  # fmt: skip
 

@@ -13,11 +13,14 @@ from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.commands import endpoints as commands
+from platform_api.duty import endpoints as duty
 from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
 from platform_api.presence import endpoints as presence
+from platform_api.privacy import endpoints as privacy
+from platform_api.retention import endpoints as retention
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
@@ -61,6 +64,9 @@ def create_app() -> FastAPI:
     app.include_router(geofences.router)
     app.include_router(orders.router)
     app.include_router(telemetry.router)
+    app.include_router(retention.router)
+    app.include_router(duty.router)
+    app.include_router(privacy.router)
     app.include_router(tracking.router)
     app.include_router(accounting.router)
     app.include_router(sockets.router)

@@ -31,6 +31,9 @@ CONFLICTS = {
     "vehicles_plate_key": ("plate_taken", "A vehicle with this plate is registered."),
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
     "device_assignments_open": ("assignment_overlap", "The device is assigned to a vehicle at that time."),
+    "data_exports_one": ("export_in_progress", "An export of this data is being written."),
+    "erasures_one": ("erasure_confirmed", "An erasure of this data has been asked for."),
+    "duty_periods_open": ("duty_overlap", "You are on duty already."),
     "bids_one_winner": ("order_not_open", "Another bid on this order was accepted first."),
     "device_commands_one_engine_stop": (
         "engine_stop_open",

@@ -95,9 +95,19 @@ def page_drivers(session: Session, actor: Actor, query: PageQuery) -> tuple[list
 
 
 def forget_driver(session: Session, driver_id: UUID) -> None:
-    """Take a driver off the vehicles and phones of the carrier he leaves."""
+    """Take a driver off the vehicles and phones of the carrier he leaves.
+
+    His phones are shut out: they may be in his pocket, and nobody's phone is followed at all times.
+    """
     session.execute(update(Vehicle).where(Vehicle.driver_id == driver_id).values(driver_id=None))
-    session.execute(update(Device).where(Device.user_id == driver_id).values(user_id=None))
+    session.execute(
+        text(
+            "UPDATE mqtt_credentials SET disabled = true"
+            " WHERE device_id IN (SELECT id FROM devices WHERE user_id = :driver_id)"
+        ),
+        {"driver_id": driver_id},
+    )
+    session.execute(update(Device).where(Device.user_id == driver_id).values(user_id=None, disabled=True))
 
 
 def enable_credentials(session: Session, device_id: int) -> None:

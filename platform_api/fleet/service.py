@@ -106,7 +106,7 @@ def attach_driver(session: Session, actor: Actor, *, phone: str) -> User:
 
 
 def detach_driver(session: Session, actor: Actor, driver_id: UUID) -> None:
-    """End a driver's work for his carrier; his vehicles and phones are without a driver then."""
+    """End a driver's work for his carrier; his vehicles and phones are without a driver then, the phones disabled."""
     rules.check_leaves(actor, driver_id)
     driver = repository.find_driver(session, actor.carrier_id, driver_id, lock=True)
     if driver is None or driver.carrier_id is None:

@@ -86,6 +86,8 @@ def accept_bid(session: Session, actor: Actor, order_id: UUID, bid_id: UUID, now
         session, winner.driver_id, winner.carrier_id
     )
     driver_id = rules.assign_vehicle(winner, vehicle, driver_stays=stays)
+    if not repository.hold_driver(session, driver_id):
+        raise Conflict("vehicle_without_driver", "The vehicle of this bid has no driver.")
     for bid in bids:
         if bid.id == winner.id:
             bid.status = BidStatus.ACCEPTED

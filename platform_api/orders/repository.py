@@ -153,6 +153,12 @@ def drives_for(session: Session, driver_id: UUID, carrier_id: UUID) -> bool:
     )
 
 
+def hold_driver(session: Session, driver_id: UUID) -> bool:
+    """Whether he can be given an order; until the end of the transaction nobody erases or disables him."""
+    enabled = select(User.id).where(User.id == driver_id, User.disabled.is_(False))
+    return session.scalar(enabled.with_for_update(read=True)) is not None
+
+
 def orders_with_expired_bids(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
     statement = select(Bid.order_id).where(Bid.status == BidStatus.PLACED, Bid.expires_at <= now)
     return session.scalars(statement.distinct().limit(limit)).all()

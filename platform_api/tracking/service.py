@@ -13,6 +13,8 @@ from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.errors import BadRequest, Forbidden, NotFound
 from platform_api.pagination import decode_cursor, encode_cursor
+from platform_api.privacy import access
+from platform_api.privacy.access import Access
 from platform_api.telemetry import service as telemetry
 from platform_api.tracking import repository, route, rules
 from platform_api.tracking.repository import GoingOn, LastPosition, Places
@@ -78,6 +80,7 @@ def list_pings(
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None:
         return PingPage((), None)
+    access.note_read(session, actor, order.driver_id, Access.PINGS_READ, order_id, now=now)
     asked = rules.narrow(window, from_time, to_time, _device_now(now))
     assert asked.end is not None
     after = (asked.start, _NO_DEVICE)
@@ -107,6 +110,7 @@ def trace_route(session: Session, actor: Actor, order_id: UUID, *, now: datetime
     window = rules.order_window(order)
     actual = route.NOWHERE
     if window is not None and order.vehicle_id is not None:
+        access.note_read(session, actor, order.driver_id, Access.ROUTE_READ, order_id, now=now)
         actual = _actual_way(session, order.vehicle_id, window, window.end or _device_now(now))
     return Route(places, planned, route.length_km(planned), actual)
 
@@ -148,6 +152,7 @@ def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime)
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None or not rules.is_followed(order, now):
         return View(order, None)
+    access.note_read(session, actor, order.driver_id, Access.LIVE_WATCHED, order_id, now=now)
     position = repository.last_position(session, order.vehicle_id)
     if position is not None and not window.holds(position.time):
         position = None

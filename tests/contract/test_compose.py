@@ -89,6 +89,13 @@ def test_emqx_keeps_its_data_over_a_new_container(services: dict[str, dict[str, 
     assert "emqx-data:/opt/emqx/data" in emqx["volumes"]
 
 
+def test_the_api_hands_out_the_exports_that_the_worker_writes(services: dict[str, dict[str, Any]]) -> None:
+    for name in ("api", "worker"):
+        assert "exports:/app/exports" in services[name]["volumes"]
+        assert services[name]["environment"]["MESS_EXPORT_DIR"] == "/app/exports"
+    assert "exports" in load("docker-compose.yml")["volumes"]
+
+
 def test_mounted_files_exist(services: dict[str, dict[str, Any]]) -> None:
     made_by_the_operator = {"./docker/certs"}
     for service in services.values():
@@ -104,6 +111,7 @@ def test_the_image_holds_every_package() -> None:
     copied = set(re.findall(r"^COPY (\w+) \w+$", dockerfile, re.MULTILINE))
     assert copied == {
         "config",
+        "telemetry",
         "brokers",
         "geofence",
         "ingest",

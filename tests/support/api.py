@@ -46,6 +46,9 @@ class Person:
     def post(self, path: str, body: Any = None, **kwargs: Any) -> Response:
         return self.client.post(path, json=body, headers=self.headers, **kwargs)
 
+    def put(self, path: str, body: Any) -> Response:
+        return self.client.put(path, json=body, headers=self.headers)
+
     def patch(self, path: str, body: Any) -> Response:
         return self.client.patch(path, json=body, headers=self.headers)
 

@@ -51,7 +51,7 @@ class Someone:
 
     def says(self, tail: str, second: float, body: Any, *, retained: bool = False) -> Message:
         at_us = NOW_US + round(second * S)
-        return Message(f"v1/devices/{self.uid}/{tail}", json.dumps(body).encode(), at_us, retained)
+        return Message(f"v1/devices/{self.uid}/{tail}", json.dumps(body).encode(), at_us, retained=retained)
 
     def pings(self, second: float) -> Message:
         return self.says("pings", second, ping_body(NOW_US + round(second * S), 14.7, -17.4))

@@ -232,6 +232,13 @@ def test_a_driver_is_attached_once_and_let_go(client: httpx.Client, fleet: Fleet
     assert fleet.carrier.delete(f"{FLEET}/drivers/{driver.id}/").status_code == 204
     assert fleet.carrier.get(f"{FLEET}/vehicles/{vehicle_id}/").json()["driver_id"] is None
     assert code_of(driver.post(f"{FLEET}/devices/{uid}/token/")) == (404, "device_not_found")
+    # The phone may be in his pocket: it is shut out until the carrier lets it in with a new password.
+    left = fleet.carrier.get(f"{FLEET}/devices/{uid}/").json()
+    assert (left["disabled"], left["driver_id"]) == (True, None)
+    with transaction() as session:
+        account = "SELECT bool_and(disabled) FROM mqtt_credentials WHERE username = :uid"
+        assert session.execute(text(account), {"uid": uid}).scalar() is True
+    assert fleet.carrier.post(f"{FLEET}/devices/{uid}/enable/").status_code == 200
     assert rival.post(f"{FLEET}/drivers/", {"phone": driver.phone}).status_code == 200
 
 

@@ -12,7 +12,9 @@ from ingest.intake import Intake, IntakeLimits, Message, take_in
 from ingest.ping import CommandResult
 from telemetry.rules import DEFAULTS
 
-LIMITS = IntakeLimits(codec=Limits(), earliest_us=0, max_future_us=10**18, keep_payload_bytes=10)
+LIMITS = IntakeLimits(
+    codec=Limits(), earliest_us=0, max_future_us=10**18, keep_whole_bytes=10, keep_first_bytes=10
+)
 DEVICES = [Device(number, f"dev-{number}", "tracker", 100, NO_CARRIER, ()) for number in (1, 2, 3)]
 FLEET = Fleet(1, {d.uid: d for d in DEVICES}, {d.id: d for d in DEVICES}, {}, {}, DEFAULTS)
 PING = {"t": 1_769_443_022_000, "lat": 14.7, "lon": -17.4}
@@ -22,7 +24,7 @@ LOCATION = {"_type": "location", "tst": 1_769_443_022, "lat": 14.7, "lon": -17.4
 def intake(*messages: tuple[Any, ...]) -> Intake:
     """(topic, body) or (topic, body, True for retained); message n arrives at n microseconds."""
     batch = [
-        Message(topic, json.dumps(body).encode(), number, *more)
+        Message(topic, json.dumps(body).encode(), number, retained=bool(more))
         for number, (topic, body, *more) in enumerate(messages)
     ]
     return take_in(batch, FLEET, LIMITS)
@@ -60,7 +62,7 @@ def test_a_will_and_the_brokers_word_are_no_signs_of_life(topic: str, body: Any)
     taken = intake(("v1/devices/dev-2/status", {"online": True}), (topic, body))
     assert taken.spoke.device.tolist() == [2]
     assert [told.device.id for told in taken.told] == [2, 1]
-    assert not taken.refused
+    assert not taken.letters
 
 
 def test_the_word_of_the_broker_names_the_connection() -> None:
@@ -79,7 +81,7 @@ def test_clients_of_ours_that_are_no_devices_are_nobodys_news() -> None:
         ),
         ("$SYS/brokers/emqx@a/clients/stranger/connected", {"clientid": "stranger", "connected_at": 1}),
     )
-    assert (taken.told, taken.refused, taken.received) == ([], [], 0)
+    assert (taken.told, taken.letters, len(taken.came)) == ([], [], 0)
 
 
 def test_what_the_broker_kept_tells_of_goodbyes_alone() -> None:

@@ -1,0 +1,193 @@
+"""What a driver's copy holds: one part a file, each a query over what is his. Read only, and read in pieces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import TextClause, text
+
+# Positions of vehicles are his while he drove an order with them: from the assignment to its end.
+_WINDOWS = """
+SELECT id AS order_id, vehicle_id, assigned_at AS since,
+       COALESCE(LEAST(delivered_at, completed_at, cancelled_at), 'infinity') AS until
+FROM orders WHERE driver_id = :subject AND vehicle_id IS NOT NULL AND assigned_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`what` is said in the read-me, in French and English; `columns` are in the order of the query."""
+
+    name: str
+    what: tuple[str, str]
+    query: TextClause
+
+
+def _part(name: str, french: str, english: str, query: str) -> Part:
+    return Part(name, (french, english), text(query))
+
+
+# One object each, as JSON.
+OBJECTS: Final[Mapping[str, Part]] = {
+    part.name: part
+    for part in (
+        _part(
+            "account",
+            "votre compte",
+            "your account",
+            """
+            SELECT u.id, u.phone, u.name, u.role, u.created_at, u.disabled, c.id AS carrier_id, c.name AS carrier_name
+            FROM users u LEFT JOIN users c ON c.id = u.carrier_id WHERE u.id = :subject
+            """,
+        ),
+    )
+}
+
+# Rows, as CSV.
+TABLES: Final[tuple[Part, ...]] = (
+    _part(
+        "devices",
+        "vos téléphones, et depuis quand",
+        "your phones, and since when",
+        """
+        SELECT d.uid, d.kind, d.created_at AS registered_at, o.since, o.until, d.disabled
+        FROM phone_owners o JOIN devices d ON d.id = o.device_id WHERE o.user_id = :subject ORDER BY o.id
+        """,
+    ),
+    _part(
+        "phone_pings",
+        "les positions envoyées par vos téléphones",
+        "positions that your phones sent",
+        """
+        SELECT d.uid, p.time, p.received_at, p.lat, p.lon, p.speed_kmh, p.heading_deg, p.altitude_m, p.accuracy_m,
+               p.satellites, p.hdop, p.ignition, p.battery_pct, p.fuel_pct, p.odometer_km, p.seq, p.mock, p.extra
+        FROM phone_owners o JOIN devices d ON d.id = o.device_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM pings WHERE pings.device_id = o.device_id
+                AND (o.since IS NULL OR pings.time >= o.since) AND (o.until IS NULL OR pings.time < o.until)
+        ) AS p
+        WHERE o.user_id = :subject
+        """,
+    ),
+    _part(
+        "phone_presence",
+        "quand vos téléphones étaient connectés",
+        "when your phones were connected",
+        """
+        SELECT d.uid, c.state, c.at FROM phone_owners o JOIN devices d ON d.id = o.device_id
+        JOIN presence_changes c ON c.device_id = o.device_id
+            AND (o.since IS NULL OR c.at >= o.since) AND (o.until IS NULL OR c.at < o.until)
+        WHERE o.user_id = :subject ORDER BY c.id
+        """,
+    ),
+    _part(
+        "phone_days",
+        "combien de positions vos téléphones ont envoyées chaque jour, et combien ont été refusées",
+        "how many positions your phones sent each day, and how many were refused",
+        """
+        SELECT d.uid, a.day, a.received, a.stored, a.duplicate, a.late, a.rejected, a.rejected_by
+        FROM phone_owners o JOIN devices d ON d.id = o.device_id
+        JOIN device_accounts a ON a.device_id = o.device_id
+            AND (o.since IS NULL OR a.day >= (o.since AT TIME ZONE 'UTC')::date)
+            AND (o.until IS NULL OR a.day <= (o.until AT TIME ZONE 'UTC')::date)
+        WHERE o.user_id = :subject ORDER BY d.uid, a.day
+        """,
+    ),
+    _part(
+        "duty_periods",
+        "vos périodes de service",
+        "your duty periods",
+        """
+        SELECT started_at, ended_at, ended_by, closes_at, recorded_at FROM duty_periods
+        WHERE user_id = :subject ORDER BY started_at
+        """,
+    ),
+    _part(
+        "orders",
+        "les commandes que vous avez conduites",
+        "orders that you drove",
+        """
+        SELECT o.id, o.status, o.goods, o.weight_kg, o.pickup_name, o.delivery_name, v.plate, o.assigned_at,
+               o.arrived_pickup_at, o.picked_up_at, o.departed_pickup_at, o.arrived_delivery_at, o.delivered_at,
+               o.departed_delivery_at, o.completed_at, o.cancelled_at
+        FROM orders o LEFT JOIN vehicles v ON v.id = o.vehicle_id
+        WHERE o.driver_id = :subject ORDER BY o.assigned_at, o.id
+        """,
+    ),
+    _part(
+        "order_actions",
+        "ce que vous avez confirmé vous-même",
+        "what you confirmed yourself",
+        """
+        SELECT order_id, action, from_status, to_status, event_time, recorded_at, evidence FROM order_history
+        WHERE actor_id = :subject ORDER BY id
+        """,
+    ),
+    _part(
+        "visits",
+        "les lieux visités par le véhicule pendant vos commandes",
+        "places the vehicle visited during your orders",
+        f"""
+        SELECT w.order_id, g.name, v.entered_at, v.exited_at, v.inferred, v.enter_evidence, v.exit_evidence
+        FROM ({_WINDOWS}) AS w JOIN visits v ON v.vehicle_id = w.vehicle_id AND v.retracted_at IS NULL
+            AND v.entered_at >= w.since AND v.entered_at < w.until
+        JOIN geofences g ON g.id = v.geofence_id ORDER BY v.entered_at, v.id
+        """,  # noqa: S608 - a constant of this module
+    ),
+    _part(
+        "intervals",
+        "trajets, arrêts et événements du véhicule pendant vos commandes",
+        "trips, stops and events of the vehicle during your orders",
+        f"""
+        SELECT w.order_id, i.kind, i.origin, i.started_at, i.ended_at, i.start_lat, i.start_lon, i.end_lat, i.end_lon,
+               i.details
+        FROM ({_WINDOWS}) AS w JOIN intervals i ON i.vehicle_id = w.vehicle_id AND i.retracted_at IS NULL
+            AND i.started_at >= w.since AND i.started_at < w.until
+        ORDER BY i.started_at, i.id
+        """,  # noqa: S608 - a constant of this module
+    ),
+    _part(
+        "sessions",
+        "vos connexions",
+        "your sign-ins",
+        """
+        SELECT created_at, expires_at, used_at, revoked_at FROM refresh_tokens
+        WHERE user_id = :subject ORDER BY created_at, id
+        """,
+    ),
+    _part(
+        "access_log",
+        "qui a consulté vos positions ou vos données",
+        "who looked at your positions or your data",
+        """
+        SELECT a.at, a.last_at, a.times, a.action, a.actor_role, u.name AS actor, a.order_id
+        FROM access_log a LEFT JOIN users u ON u.id = a.actor_id WHERE a.subject_id = :subject ORDER BY a.id
+        """,
+    ),
+    _part(
+        "requests",
+        "vos demandes de copie et d'effacement",
+        "your requests for copies and erasures",
+        """
+        SELECT 'export' AS what, created_at, state, finished_at FROM data_exports WHERE subject_id = :subject
+        UNION ALL SELECT 'erasure', created_at, state, finished_at FROM erasures WHERE subject_id = :subject
+        ORDER BY 2
+        """,
+    ),
+)
+
+
+def read_me() -> str:
+    """What each file is."""
+    parts = [*((f"{part.name}.json", part) for part in OBJECTS.values())]
+    parts += [(f"{part.name}.csv", part) for part in TABLES]
+    french = "\n".join(f"- {name} : {part.what[0]}" for name, part in parts)
+    english = "\n".join(f"- {name}: {part.what[1]}" for name, part in parts)
+    return (
+        "Copie de vos données personnelles (loi 2008-12 du Sénégal). Heures en UTC, coordonnées WGS 84.\n"
+        "Dans un fichier CSV, un texte qui commence par = + - @ est précédé d'une apostrophe.\n"
+        f"{french}\n\n"
+        "A copy of your personal data (Senegal's law 2008-12). Times are UTC, coordinates WGS 84.\n"
+        "In a CSV file a text that begins with = + - @ has an apostrophe before it.\n"
+        f"{english}\n"
+    )

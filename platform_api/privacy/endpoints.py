@@ -1,0 +1,93 @@
+"""/api/v1/privacy/: a driver's rights over his data: a copy of it, its erasure, and who looked at it."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from platform_api.deps import CurrentActor, NowDep, SessionDep
+from platform_api.pagination import Page, PageDep, page_of
+from platform_api.privacy import repository, service
+from platform_api.privacy.schemas import (
+    AccessOut,
+    AskedErasureOut,
+    ConfirmIn,
+    ErasureOut,
+    ExportOut,
+    SubjectIn,
+)
+from platform_api.schemas import errors
+
+router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"], responses=errors(401))
+
+
+@router.post("/exports/", status_code=202, responses=errors(403, 404, 409, 422, 429))
+def ask_export(
+    session: SessionDep, actor: CurrentActor, now: NowDep, body: SubjectIn | None = None
+) -> ExportOut:
+    """Have a copy of your data written. It can be had when `state` is ready, and is deleted some days later."""
+    subject_id = None if body is None else body.subject_id
+    return ExportOut.of(service.ask_export(session, actor, subject_id, now=now))
+
+
+@router.get("/exports/", responses=errors(400))
+def list_exports(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ExportOut]:
+    rows, next_cursor = repository.page_exports(session, actor, page)
+    return page_of(rows, next_cursor, ExportOut.of)
+
+
+@router.get("/exports/{export_id}/", responses=errors(404))
+def get_export(export_id: UUID, session: SessionDep, actor: CurrentActor) -> ExportOut:
+    return ExportOut.of(service.get_export(session, actor, export_id))
+
+
+@router.get("/exports/{export_id}/file/", response_class=FileResponse, responses=errors(404, 409))
+def download_export(export_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> FileResponse:
+    """The ZIP."""
+    path = service.open_export(session, actor, export_id, now=now)
+    return FileResponse(
+        path,
+        media_type="application/zip",
+        filename=f"mess-{export_id}.zip",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.post("/erasures/", status_code=201, responses=errors(403, 404, 409, 422))
+def ask_erasure(
+    session: SessionDep, actor: CurrentActor, now: NowDep, body: SubjectIn | None = None
+) -> AskedErasureOut:
+    """The first step. Confirm it with the code in the answer; then it waits some days, and can be withdrawn."""
+    subject_id = None if body is None else body.subject_id
+    return AskedErasureOut.of_asked(service.ask_erasure(session, actor, subject_id, now=now))
+
+
+@router.get("/erasures/", responses=errors(400))
+def list_erasures(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ErasureOut]:
+    rows, next_cursor = repository.page_erasures(session, actor, page)
+    return page_of(rows, next_cursor, ErasureOut.of)
+
+
+@router.get("/erasures/{erasure_id}/", responses=errors(404))
+def get_erasure(erasure_id: UUID, session: SessionDep, actor: CurrentActor) -> ErasureOut:
+    return ErasureOut.of(service.get_erasure(session, actor, erasure_id))
+
+
+@router.post("/erasures/{erasure_id}/confirm/", responses=errors(404, 409, 422))
+def confirm_erasure(
+    erasure_id: UUID, body: ConfirmIn, session: SessionDep, actor: CurrentActor, now: NowDep
+) -> ErasureOut:
+    return ErasureOut.of(service.confirm_erasure(session, actor, erasure_id, body.code, now=now))
+
+
+@router.post("/erasures/{erasure_id}/withdraw/", responses=errors(404, 409))
+def withdraw_erasure(erasure_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> ErasureOut:
+    """Think better of it, until it begins."""
+    return ErasureOut.of(service.withdraw_erasure(session, actor, erasure_id, now=now))
+
+
+@router.get("/access-log/", responses=errors(400))
+def list_access(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[AccessOut]:
+    """Who looked at your positions, and who had your data copied or erased; newest first."""
+    rows, next_cursor = repository.page_access(session, actor, page)
+    return page_of(rows, next_cursor, AccessOut.of)

@@ -1,0 +1,99 @@
+"""SQL of an erasure outside of telemetry; telemetry is ingest's, which is asked by rows of `phone_erasures`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, delete, func, select, text
+from sqlalchemy.orm import Session
+
+from platform_api.accounts.models import RefreshToken
+from platform_api.duty.models import DutyPeriod
+from platform_api.orders.models import OrderHistory
+from platform_api.privacy.models import PhoneErasure
+from platform_api.privacy.rules import PhoneSpan, erased_uid, hash_uid
+
+# A phone is his alone while it is his, and after he left as long as nobody else has it.
+_PHONES = text("""
+SELECT o.device_id, o.since, o.until, d.uid,
+       d.user_id = :subject OR (d.user_id IS NULL AND d.disabled AND o.until =
+           (SELECT max(l.until) FROM phone_owners l WHERE l.device_id = d.id)) AS his_alone
+FROM phone_owners o JOIN devices d ON d.id = o.device_id WHERE o.user_id = :subject ORDER BY o.id
+""")
+_SHUT_OUT = text("UPDATE devices SET disabled = true, user_id = NULL, uid = :uid WHERE id = :id")
+_FORGET_NAME = text("INSERT INTO erased_uids (uid_sha256) VALUES (:hash) ON CONFLICT DO NOTHING")
+# What an order's history says of him and of his phones; other people's orders too, when his phone was in their truck.
+_HISTORY = text("""
+SELECT h.id FROM order_history h JOIN orders o ON o.id = h.order_id
+WHERE h.id > :after AND (h.actor_id = :subject OR o.driver_id = :subject OR o.vehicle_id IN (
+    SELECT a.vehicle_id FROM device_assignments a JOIN phone_owners p ON p.device_id = a.device_id
+    WHERE p.user_id = :subject))
+ORDER BY h.id LIMIT :most
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPhone:
+    span: PhoneSpan
+    uid: str
+    his_alone: bool
+
+
+def phones_of(session: Session, subject_id: UUID) -> list[OwnedPhone]:
+    rows = session.execute(_PHONES, {"subject": subject_id})
+    return [
+        OwnedPhone(PhoneSpan(row.device_id, row.since, row.until), row.uid, bool(row.his_alone))
+        for row in rows
+    ]
+
+
+def close_phone(session: Session, phone: OwnedPhone) -> None:
+    """It cannot connect, its name is nobody's, and ingest keeps nothing that still comes under the old one."""
+    device_id = phone.span.device_id
+    session.execute(text("DELETE FROM mqtt_credentials WHERE device_id = :id"), {"id": device_id})
+    session.execute(_FORGET_NAME, {"hash": hash_uid(phone.uid)})
+    session.execute(_SHUT_OUT, {"id": device_id, "uid": erased_uid(device_id)})
+
+
+def delete_tokens(session: Session, subject_id: UUID) -> int:
+    deleted = session.scalars(
+        delete(RefreshToken).where(RefreshToken.user_id == subject_id).returning(RefreshToken.id)
+    )
+    return len(deleted.all())
+
+
+def delete_duty(session: Session, subject_id: UUID) -> int:
+    deleted = session.scalars(
+        delete(DutyPeriod).where(DutyPeriod.user_id == subject_id).returning(DutyPeriod.id)
+    )
+    return len(deleted.all())
+
+
+def take_off_vehicles(session: Session, subject_id: UUID) -> int:
+    result = session.execute(
+        text("UPDATE vehicles SET driver_id = NULL WHERE driver_id = :subject"), {"subject": subject_id}
+    )
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)
+
+
+def open_phone_erasures(session: Session, erasure_id: UUID) -> int:
+    statement = select(func.count()).where(
+        PhoneErasure.erasure_id == erasure_id, PhoneErasure.finished_at.is_(None)
+    )
+    return session.scalar(statement) or 0
+
+
+def erased_by_ingest(session: Session, erasure_id: UUID) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for counts in session.scalars(select(PhoneErasure.counts).where(PhoneErasure.erasure_id == erasure_id)):
+        for name, count in counts.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def next_history(session: Session, subject_id: UUID, *, after: int, most: int) -> Sequence[OrderHistory]:
+    ids: list[Any] = list(session.scalars(_HISTORY, {"subject": subject_id, "after": after, "most": most}))
+    statement = select(OrderHistory).where(OrderHistory.id.in_(ids)).order_by(OrderHistory.id)
+    return session.scalars(statement.with_for_update()).all()

@@ -1,0 +1,145 @@
+"""Carries out an erasure, a step or a piece at a time, each in a transaction: a killed task goes on where it was.
+
+`close`: he can no longer sign in, nor his phones send; what is only his goes. `telemetry`: ingest erases the positions
+of his phones and is waited for. `history`: what orders keep loses his positions. `account`: his number and name go, and
+what is left of him is a pseudonym on the orders he drove. Running any of it twice changes nothing more.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from config.database import after_commit
+from platform_api.privacy import access, erase_store, files, repository, rules
+from platform_api.privacy.access import Access
+from platform_api.privacy.models import Erasure, PhoneErasure
+from platform_api.privacy.rules import ErasureState, ErasureStep, ExportState
+
+HISTORY_AT_ONCE = 200
+# No password has this hash.
+_NO_PASSWORD = "!"  # noqa: S105
+
+
+class Progress(StrEnum):
+    MORE = "more"  # go on at once
+    WAIT = "wait"  # for somebody else; a later sweep goes on
+    DONE = "done"
+
+
+def step(session: Session, erasure_id: UUID, now: datetime) -> Progress:
+    """The next piece of work, if nobody else is at it."""
+    erasure = repository.hold_erasure(session, erasure_id)
+    if erasure is None:
+        return Progress.WAIT
+    state = ErasureState(erasure.state)
+    if state is ErasureState.WAITING and erasure.due_at is not None and erasure.due_at <= now:
+        return _begin(session, erasure, now)
+    if state is not ErasureState.RUNNING or erasure.step is None:
+        return Progress.DONE
+    return _STEPS[ErasureStep(erasure.step)](session, erasure, now)
+
+
+def _begin(session: Session, erasure: Erasure, now: datetime) -> Progress:
+    with session.begin_nested() as trial:
+        # Whoever gives him an order holds his vehicle, then him: after these two, an order is seen, or not given.
+        erase_store.take_off_vehicles(session, erasure.subject_id)
+        repository.find_subject(session, erasure.subject_id, lock=True)
+        under_way = repository.orders_under_way(session, erasure.subject_id)
+        if under_way:
+            trial.rollback()
+    erasure.held_by = "order_under_way" if under_way else None
+    if under_way:
+        return Progress.WAIT
+    erasure.state, erasure.started_at, erasure.step = ErasureState.RUNNING.value, now, ErasureStep.CLOSE.value
+    return _close(session, erasure, now)
+
+
+def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
+    subject = repository.find_subject(session, erasure.subject_id, lock=True)
+    assert subject is not None  # accounts are never deleted
+    subject.disabled, subject.carrier_id = True, None
+    _count(erasure, "sessions", erase_store.delete_tokens(session, subject.id))
+    _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
+    # Their spans before they are taken from him, which ends them.
+    phones = erase_store.phones_of(session, subject.id)
+    for phone in phones:
+        session.add(
+            PhoneErasure(
+                erasure_id=erasure.id,
+                device_id=phone.span.device_id,
+                since=phone.span.since,
+                until=phone.span.until,
+                uid=phone.uid if phone.his_alone else None,
+            )
+        )
+    session.flush()
+    for phone in {phone.span.device_id: phone for phone in phones if phone.his_alone}.values():
+        erase_store.close_phone(session, phone)
+        _count(erasure, "phones", 1)
+    for export in repository.exports_of(session, subject.id):
+        export.state, export.expires_at = ExportState.DELETED.value, None
+        after_commit(session, _deleter(export.id))
+    erasure.step = ErasureStep.TELEMETRY.value
+    return Progress.MORE
+
+
+def _telemetry(session: Session, erasure: Erasure, now: datetime) -> Progress:
+    if erase_store.open_phone_erasures(session, erasure.id):
+        return Progress.WAIT
+    for name, count in erase_store.erased_by_ingest(session, erasure.id).items():
+        _count(erasure, name, count)
+    erasure.step, erasure.cursor_id = ErasureStep.HISTORY.value, 0
+    return Progress.MORE
+
+
+def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
+    rows = erase_store.next_history(
+        session, erasure.subject_id, after=erasure.cursor_id, most=HISTORY_AT_ONCE
+    )
+    if not rows:
+        erasure.step = ErasureStep.ACCOUNT.value
+        return Progress.MORE
+    spans = [phone.span for phone in erase_store.phones_of(session, erasure.subject_id)]
+    for row in rows:
+        by_him = row.actor_id == erasure.subject_id
+        left = rules.scrub_evidence(row.evidence, spans, by_him=by_him)
+        if left is not None:
+            row.evidence = left
+            _count(erasure, "order_history", 1)
+    erasure.cursor_id = rows[-1].id
+    return Progress.MORE
+
+
+def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
+    subject = repository.find_subject(session, erasure.subject_id, lock=True)
+    assert subject is not None
+    subject.phone, subject.name = rules.pseudonym(subject.id)
+    subject.password_hash = _NO_PASSWORD
+    # Since `close` he could not ask for another copy, but an administrator could.
+    for export in repository.exports_of(session, subject.id):
+        export.state, export.expires_at = ExportState.DELETED.value, None
+        after_commit(session, _deleter(export.id))
+    erasure.state, erasure.step, erasure.code_hash = ErasureState.DONE.value, None, ""
+    erasure.finished_at = now
+    access.note(session, None, subject.id, Access.ERASURE_DONE, now=now)
+    return Progress.DONE
+
+
+def _count(erasure: Erasure, name: str, count: int) -> None:
+    if count:
+        erasure.counts = {**(erasure.counts or {}), name: (erasure.counts or {}).get(name, 0) + count}
+
+
+def _deleter(export_id: UUID) -> Callable[[], None]:
+    return lambda: files.delete(export_id)
+
+
+_STEPS: dict[ErasureStep, Callable[[Session, Erasure, datetime], Progress]] = {
+    ErasureStep.CLOSE: _close,
+    ErasureStep.TELEMETRY: _telemetry,
+    ErasureStep.HISTORY: _history,
+    ErasureStep.ACCOUNT: _account,
+}
