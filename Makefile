@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down migrate run-api run-ingest run-worker simulate demo doctor format check test \
-        test-unit test-integration test-e2e test-timescale fuzz bench-ingest timescale lock clean
+        test-unit test-integration test-e2e test-timescale fuzz chaos bench bench-ingest timescale lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,7 +79,7 @@ test-unit: setup ## Tests without any I/O
 test-integration: setup ## Tests against real servers
 	$(BIN)/pytest tests/integration tests/contract $(ARGS)
 
-test-e2e: setup ## Whole deliveries, and what survives a crash
+test-e2e: setup ## Whole deliveries, and the short form of `make chaos`
 	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
 
 test-timescale: setup ## The tests against real servers, on TimescaleDB instead of plain PostgreSQL
@@ -93,6 +93,12 @@ $(FUZZ)/setup.stamp: requirements-fuzz.lock | setup
 	rm -rf $(FUZZ)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(FUZZ) -r $<
 	touch $@
+
+chaos: setup ## Kill, freeze, fill and confuse every part under load, and show that nothing is lost (ARGS="--help")
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: setup ## Measure ingest on this machine: rates beside the yardsticks, backlog beside live pings (about 15 min)
+	$(BIN)/python -m bench $(ARGS)
 
 bench-ingest: setup ## Measure one ingest worker against the plain baseline
 	$(BIN)/python -m bench.ingest $(ARGS)

@@ -52,7 +52,7 @@ decode = msgspec.json.Decoder(Body | list[Body]).decode
 class Bare:
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
-        self._devices = dict(connection.execute("SELECT uid, id FROM devices").fetchall())
+        self._devices: dict[str, int] = dict(connection.execute("SELECT uid, id FROM devices").fetchall())
         self._rows: list[tuple[object, ...]] = []
         self._stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._due = asyncio.Event()

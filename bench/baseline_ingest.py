@@ -19,7 +19,7 @@ INSERT = (
 async def main(host: str, port: int, database_url: str) -> None:
     connection = await psycopg.AsyncConnection.connect(database_url, autocommit=True)
     cursor = await connection.execute("SELECT uid, id FROM devices")
-    devices = dict(await cursor.fetchall())
+    devices: dict[str, int] = dict(await cursor.fetchall())
     async with aiomqtt.Client(
         host, port, identifier="svc-baseline", protocol=aiomqtt.ProtocolVersion.V5
     ) as client:

@@ -84,11 +84,12 @@ def track_of(shape: Shape, vehicle: int, begin_s: int, rows: int) -> list[Ping]:
 
 
 def batch_of(shape: Shape, begin_s: int, rows: int, states: Sequence[VehicleState]) -> "Batch":
-    made, inputs = [], []
+    made: list[Ping] = []
+    inputs = []
     for vehicle, state in enumerate(states):
-        pings = track_of(shape, vehicle, begin_s, rows)
-        inputs.append(VehicleInput(vehicle, -1, state, DEFAULTS, len(made), len(made) + len(pings)))
-        made += pings
+        track = track_of(shape, vehicle, begin_s, rows)
+        inputs.append(VehicleInput(vehicle, -1, state, DEFAULTS, len(made), len(made) + len(track)))
+        made += track
     device = np.repeat(np.arange(len(states)), rows)
     pings = from_pings(made, device, np.zeros(len(made), np.int64))
     return Batch(pings, np.full(len(made), 100), inputs)

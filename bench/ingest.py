@@ -9,13 +9,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final
 
-import numpy as np
 import uvloop
 
 from bench.fleet import BenchFleet, joined, payloads
+from bench.live import drive_live, percentile_ms
 from bench.report import Report
-from bench.rig import Rig, Viewer, dealt_out, size_of, stamped, waits_s
-from simulator.blast import ClientPlan, blast
+from bench.rig import Rig, dealt_out, size_of
 
 LIVE_RATE: Final = 1000.0
 BATCH: Final = 50
@@ -67,45 +66,16 @@ def late_rate(rig: Rig, trucks: int) -> tuple[float, float]:
         rig.drive(dealt_out(late, "backlog"))
         rig.await_rows(1 + trucks + trucks * LATE_PINGS)
         stored_s = time.perf_counter() - begin
-        rig.await_true(lambda: not _marks(rig), "refolds")
+        rig.await_true(lambda: not rig.marks(), "refolds")
         told_s = time.perf_counter() - begin
     return trucks * LATE_PINGS / stored_s, trucks * LATE_PINGS / told_s
 
 
-def _marks(rig: Rig) -> int:
-    row = rig.connection.execute("SELECT count(*) FROM dirty_vehicles").fetchone()
-    return int(row[0]) if row else 0
-
-
-def latency(rig: Rig, seconds: int) -> tuple[float, float, int]:
-    """p50 and p99 in ms from publish to live channel at a fixed rate, and how many were measured."""
+def latency(rig: Rig, seconds: int) -> list[tuple[float, float]]:
+    """As `bench.live.drive_live` gives it."""
     rig.empty()
     with rig.worker():
-        waits = uvloop.run(_latency(rig, seconds))
-    # The first time each truck is seen pays for its state and first safe point.
-    waits = waits[max(int(LIVE_RATE), rig.fleet.vehicles) :]
-    return float(np.percentile(waits, 50)) * 1000, float(np.percentile(waits, 99)) * 1000, len(waits)
-
-
-async def _latency(rig: Rig, seconds: int) -> list[float]:
-    trucks, total = rig.fleet.vehicles, int(LIVE_RATE * seconds)
-    start_ms = int(time.time() * 1000) - total // trucks * 1000 - 1000
-    tracks = [
-        payloads(truck, count=total, batch=1, start_ms=start_ms, interval_ms=1000)
-        for truck in range(1, trucks + 1)
-    ]
-    uids = [f"truck-{number % trucks + 1}" for number in range(total)]
-    messages = [
-        (f"v1/devices/{uid}/pings", stamped(next(tracks[n % trucks]), n)) for n, uid in enumerate(uids)
-    ]
-    vehicles = rig.vehicles()
-    async with Viewer(rig.redis_url) as viewer:
-        plan = ClientPlan("bench-live", messages)
-        host, port = rig.broker.host, rig.broker.port
-        result = await blast(host, port, clients=[plan], in_flight=5000, rate=LIVE_RATE)
-        await viewer.settle()
-    sent_s = result.clients[0].sent_at_s
-    return waits_s(viewer, [(vehicles[uid], n, sent_s[n]) for n, uid in enumerate(uids)])
+        return uvloop.run(drive_live(rig, range(1, rig.fleet.vehicles + 1), LIVE_RATE, seconds))
 
 
 def run(options: argparse.Namespace, report: Report) -> None:
@@ -132,9 +102,11 @@ def run(options: argparse.Namespace, report: Report) -> None:
             report.add("late, stored", stored, "pings/s")
             report.add("late, told", told, "pings/s")
         if "latency" in wanted:
-            p50, p99, count = latency(rig, options.latency_seconds)
-            report.add("live p50", p50, "ms")
-            report.add("live p99", p99, "ms", f"{count:,} pings at {LIVE_RATE:,.0f}/s")
+            waits = latency(rig, options.latency_seconds)
+            report.add("live p50", percentile_ms(waits, 50), "ms")
+            report.add(
+                "live p99", percentile_ms(waits, 99), "ms", f"{len(waits):,} pings at {LIVE_RATE:,.0f}/s"
+            )
     if "fences" in wanted:
         with ExitStack() as stack:
             rig = Rig(stack, BenchFleet(options.vehicles, options.geofences, options.many_geofences))

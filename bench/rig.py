@@ -93,14 +93,14 @@ class Rig:
         row = self.connection.execute("SELECT count(*) FROM pings").fetchone()
         return int(row[0]) if row else 0
 
-    def stored(self) -> int:
-        row = self.connection.execute("SELECT sum(stored) FROM ingest_totals").fetchone()
-        return int(row[0] or 0) if row else 0
+    def marks(self) -> int:
+        """Vehicles that are still to be folded again."""
+        row = self.connection.execute("SELECT count(*) FROM dirty_vehicles").fetchone()
+        return int(row[0]) if row else 0
 
-    def await_rows(self, expected: int, count: Callable[[], int] | None = None) -> None:
-        """Until that many rows are committed."""
-        count = count or self.rows
-        self.await_true(lambda: count() >= expected, f"{expected} pings stored")
+    def await_rows(self, expected: int) -> None:
+        """Until that many pings are committed."""
+        self.await_true(lambda: self.rows() >= expected, f"{expected} pings stored")
 
     def await_true(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + STORED_WITHIN_S
@@ -208,12 +208,3 @@ class Viewer:
 def stamped(body: bytes, stamp: int) -> bytes:
     """The ping with a number of its own, by which the viewer knows it again."""
     return body[:-1] + f',"sent":{stamp}}}'.encode()
-
-
-def waits_s(viewer: Viewer, sent: Sequence[tuple[int, int, float]]) -> list[float]:
-    """From publish to live channel, for each (vehicle id, stamp, time sent) that was seen."""
-    return [
-        viewer.seen_s[(vehicle, stamp)] - sent_s
-        for vehicle, stamp, sent_s in sent
-        if (vehicle, stamp) in viewer.seen_s
-    ]

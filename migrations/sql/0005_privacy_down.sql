@@ -21,6 +21,5 @@ DROP TABLE duty_version;
 DROP TABLE phone_owners;
 DROP INDEX order_history_crossing;
 DROP INDEX visits_retracted;
-DROP INDEX intervals_retracted;
 DROP TABLE ping_floors;
 DROP TABLE retention_policies;

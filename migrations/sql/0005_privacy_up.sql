@@ -28,10 +28,9 @@ CREATE TABLE ping_floors (
     thinned_to_s    integer
 );
 
--- Taken back rows grow old as well.
-CREATE INDEX intervals_retracted ON intervals (vehicle_id, started_at) WHERE retracted_at IS NOT NULL;
 -- Else each crossing that goes would read all of the history.
 CREATE INDEX order_history_crossing ON order_history (crossing_id) WHERE crossing_id IS NOT NULL;
+-- Taken back rows grow old as well.
 CREATE INDEX visits_retracted ON visits (vehicle_id, entered_at) WHERE retracted_at IS NOT NULL;
 
 -- Owners of phones -------------------------------------------------------------

@@ -5,7 +5,9 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from cli.parts.process import ServerProcess
@@ -95,9 +97,14 @@ class Disk:
         self._ballast.unlink(missing_ok=True)
 
 
+@cache
 def why_no_disk() -> str | None:
-    """Why no file system can be mounted here; None when one can."""
-    return None if os.geteuid() == 0 else "mounting a small file system needs root"
+    """Why no file system can be mounted here, which is tried; None when one can."""
+    try:
+        with TemporaryDirectory(prefix="mess-chaos-") as home, small_disk(Path(home) / "disk"):
+            return None
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"a small file system cannot be mounted ({error})"
 
 
 @contextmanager
