@@ -6,7 +6,7 @@ from sqlalchemy import Row
 
 from platform_api.tracking.repository import GoingOn, LastPosition
 from platform_api.tracking.route import Way, line_geometry
-from platform_api.tracking.rules import PING_KEYS, RankedDriver, is_trusted, shown_alarms
+from platform_api.tracking.rules import PING_KEYS, RankedDriver, is_trusted, shown_ping
 from platform_api.tracking.schemas import AvailableDriverOut, FeatureOut, RouteOut
 from platform_api.tracking.service import Route
 from platform_api.tracking.times import rfc3339
@@ -18,11 +18,10 @@ _COLUMNS = tuple(key for key in PING_KEYS if key not in ("alarms", "attributes")
 def ping_json(row: Row[Any], kinds: frozenset[str]) -> dict[str, Any]:
     """A row of `repository.pings` in the normal form of a ping, with `device_uid`, `source` and `trusted`."""
     extra = row.extra or {}
-    shown = {key: getattr(row, key) for key in _COLUMNS}
+    ping = {key: getattr(row, key) for key in _COLUMNS}
+    ping |= {"alarms": extra.get("alarms"), "attributes": extra.get("attributes")}
     return {
-        **shown,
-        "alarms": shown_alarms(extra.get("alarms") or [], kinds),
-        "attributes": extra.get("attributes") or {},
+        **shown_ping(ping, kinds),
         "device_uid": row.device_uid,
         "source": row.source,
         "trusted": is_trusted(row.mock),

@@ -221,9 +221,13 @@ def is_trusted(mock: bool | None) -> bool:
     return mock is not True
 
 
-def shown_alarms(alarms: Sequence[str], kinds: frozenset[str]) -> list[str]:
-    """Of the alarms that a ping carries those that its viewer is shown; names of no vocabulary are the carrier's."""
-    return [name for name in alarms if name in kinds or kinds == ALL_KINDS]
+def shown_ping(ping: dict[str, Any], kinds: frozenset[str]) -> dict[str, Any]:
+    """Of a ping what a viewer of these kinds is shown: fuel, odometer, attributes and unknown alarms are the carrier's."""
+    attributes, alarms = ping["attributes"] or {}, ping["alarms"] or []
+    if kinds == ALL_KINDS:
+        return {**ping, "alarms": list(alarms), "attributes": attributes}
+    alarms = [name for name in alarms if name in kinds]
+    return {**ping, "fuel_pct": None, "odometer_km": None, "alarms": alarms, "attributes": {}}
 
 
 def live_ping(
@@ -241,8 +245,7 @@ def live_ping(
     shown = {key: published.get(key) for key in PING_KEYS}
     return {
         "type": "ping",
-        **shown,
-        "alarms": shown_alarms(shown["alarms"] or [], kinds),
+        **shown_ping(shown, kinds),
         "vehicle_id": vehicle_id,
         "source": published.get("source"),
         "trusted": is_trusted(shown["mock"]),

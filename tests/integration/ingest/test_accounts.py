@@ -20,6 +20,7 @@ from ingest import compactor
 from ingest import pipeline as pipelines
 from ingest.array_params import BigInts, SmallInts
 from ingest.compactor import CompactorSettings, compact, waiting_rows
+from ingest.duty import NOBODY
 from ingest.intake import Message
 from ingest.ledger import Arrived
 from ingest.set_aside import set_aside
@@ -345,9 +346,8 @@ def test_columns_reach_the_database_as_they_are(connection: psycopg.Connection) 
 
 
 def test_a_message_set_aside_is_booked_as_well(connection: psycopg.Connection, sender: Sender) -> None:
-    result = set_aside(
-        connection, pipeline_settings(RULES), sender.message(1), ValueError("no column holds it")
-    )
+    error = ValueError("no column holds it")
+    result = set_aside(connection, pipeline_settings(RULES), sender.message(1), error, NOBODY)
     assert (result.totals.received, result.totals.rejected, result.reasons) == (1, 1, {"unstorable": 1})
     assert account(connection, sender.id) == Account(1, 0, 0, 0, 1, {"unstorable": 1})
     assert count(connection, "SELECT count(*) FROM dead_letters WHERE device_id = %s", sender.id) == 1

@@ -230,11 +230,16 @@ def test_what_shippers_are_alarmed_about_is_no_trifle() -> None:
     assert KINDS.keys() >= rules.JOURNEY_KINDS
 
 
-def test_alarms_of_a_ping_are_those_its_viewer_is_shown() -> None:
-    alarms = ["sos", "fuel_drop", "unheard_of"]
-    shown = {role: rules.shown_alarms(alarms, kinds) for role, kinds in KINDS_OF.items()}
-    assert shown[Role.CARRIER] == alarms
-    assert (shown[Role.SHIPPER], shown[Role.DRIVER]) == (["sos"], [])
+def test_of_a_ping_each_viewer_is_shown_what_is_his_business() -> None:
+    ping = {"fuel_pct": 71.0, "odometer_km": 120.5, "battery_pct": 80.0, "attributes": {"io": 1}}
+    ping |= {"alarms": ["sos", "fuel_drop", "unheard_of"], "lat": 14.7}
+    shown = {role: rules.shown_ping(ping, kinds) for role, kinds in KINDS_OF.items()}
+    assert shown[Role.CARRIER] == ping
+    hidden = {**ping, "fuel_pct": None, "odometer_km": None, "attributes": {}}
+    assert shown[Role.SHIPPER] == {**hidden, "alarms": ["sos"]}
+    assert shown[Role.DRIVER] == {**hidden, "alarms": []}
+    bare = dict.fromkeys(ping)
+    assert rules.shown_ping(bare, KINDS_OF[Role.CARRIER]) == {**bare, "alarms": [], "attributes": {}}
 
 
 def interval(**changes: object) -> dict[str, object]:
