@@ -30,7 +30,7 @@ def rate(rig: Rig, program: Callable[[], AbstractContextManager[Any]], pings: in
     with program():
         begin = time.perf_counter()
         rig.drive(plans)
-        rig.await_rows(expected)
+        rig.await_stored(plans)
         seconds = time.perf_counter() - begin
     if rig.rows() != expected:
         raise SystemExit(f"{rig.rows()} rows for {expected} pings")
@@ -62,9 +62,10 @@ def late_rate(rig: Rig, trucks: int) -> tuple[float, float]:
     with rig.worker():
         rig.drive(dealt_out([track[-1:] for track in tracks], "pings"))
         rig.await_rows(1 + trucks)
+        plans = dealt_out(late, "backlog")
         begin = time.perf_counter()
-        rig.drive(dealt_out(late, "backlog"))
-        rig.await_rows(1 + trucks + trucks * LATE_PINGS)
+        rig.drive(plans)
+        rig.await_stored(plans)
         stored_s = time.perf_counter() - begin
         rig.await_true(lambda: not rig.marks(), "refolds")
         told_s = time.perf_counter() - begin

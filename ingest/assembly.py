@@ -10,7 +10,7 @@ from ingest.fleet import NO_CARRIER, NO_VEHICLE, Fleet
 from ingest.fold import all_on_time, late_rows
 from ingest.ledger import NONE_ARRIVED, Arrived
 from ingest.state import VehicleState
-from ingest.store import Track, in_order
+from ingest.stored_track import Track, in_order
 from ingest.track import Ints, Pings, groups, together
 
 

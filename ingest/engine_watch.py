@@ -8,16 +8,22 @@ A wire that never changes tells nothing: without ever having been on there is no
 idling. What was known of the engine is forgotten when nothing was said of it for long.
 """
 
-from typing import Final
-
 from msgspec.structs import replace
 
 from ingest.geometry import way_m
 from ingest.motion_phases import proven
-from ingest.motion_state import DEPARTING, MOVING, OFF, ON, STOPPED, US, MotionState, Sample, Work
-
-# Between fixes farther apart the engine may have been off.
-ENGINE_UNSEEN_US: Final = 600 * US
+from ingest.motion_state import (
+    DEPARTING,
+    ENGINE_UNSEEN_US,
+    MOVING,
+    OFF,
+    ON,
+    STOPPED,
+    US,
+    MotionState,
+    Sample,
+    Work,
+)
 
 
 def engine(state: MotionState, work: Work) -> MotionState:

@@ -56,9 +56,19 @@ def walk(
     # A fence that is no longer in the index was retired: its visits stay as they were told.
     active = {fid: state for fid, state in vehicle.state.fences.items() if index.position_of(fid) is not None}
     transitions: list[tuple[int, Transition]] = []
-    previous = vehicle.state.last
-    for point, row in enumerate(rows.tolist(), first):
-        fix = fix_of(track, row)
+    numbers, previous, at = rows.tolist(), vehicle.state.last, 0
+    while at < len(numbers):
+        if not active:
+            # Where it is at no fence and hits none, nothing can happen.
+            following = next(
+                (point for point in range(first + at, first + len(numbers)) if point in hits), None
+            )
+            if following is None:
+                break
+            if following > first + at:
+                at = following - first
+                previous = fix_of(track, numbers[at - 1])
+        point, fix = first + at, fix_of(track, numbers[at])
         near = {index.fences[hit[0]].id: hit for hit in hits.get(point, ())}
         for fence_id in sorted(near.keys() | active.keys()):
             state, made = _step_fence(
@@ -70,6 +80,7 @@ def walk(
             else:
                 active[fence_id] = state
         previous = fix
+        at += 1
     return active, transitions
 
 

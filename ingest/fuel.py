@@ -104,7 +104,9 @@ def _settled(state: Fuel, now: Reading, rules: VehicleRules) -> tuple[Fuel, list
         if state.engine_us >= _RENEW_S * US or _has_arrived(believed, recent, rules):
             return Fuel(recent, now, now), []
         return replace(state, near=recent[-1]), []
-    change = Change(kind, near, believed, replace(recent[0], pct=now.pct))
+    # A small change is not settled at once: of the readings that agree the first may still have been like the old ones.
+    first = next(reading for reading in recent if reading.time_us > near.time_us)
+    change = Change(kind, near, believed, replace(first, pct=now.pct))
     if _is_ignored(change, rules):
         return Fuel(recent, now, now), []
     return Fuel(recent, now, now, 0, change), [_told(change, now.time_us)]

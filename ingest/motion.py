@@ -22,8 +22,19 @@ from msgspec.structs import replace
 
 from ingest import engine_watch, silence
 from ingest.interval import Interval
-from ingest.motion_phases import departing, on_the_way, stopped
-from ingest.motion_state import DEPARTING, STOPPED, MotionState, Sample, Work
+from ingest.motion_phases import departing, grown, on_the_way, stopped
+from ingest.motion_state import (
+    DEPARTING,
+    ENGINE_UNSEEN_US,
+    MOVING,
+    OFF,
+    ON,
+    STOPPED,
+    US,
+    MotionState,
+    Sample,
+    Work,
+)
 from telemetry.rules import VehicleRules
 
 # A fix is looked at when it is this much younger than the one before that was, or when the ignition changed.
@@ -37,6 +48,9 @@ def step(
 
     `before` is the used fix right before it, given only when `silence.shortest_us` lies between them.
     """
+    driven = drive_on(state, sample, rules) if before is None else None
+    if driven is not None:
+        return driven, []
     work = Work(sample, rules)
     if state.woken is not None:
         state, woken = silence.settle(state, work)
@@ -47,6 +61,33 @@ def step(
     if state.woken is None:
         state = _go_on(state, work)
     return replace(state, last=sample, top_kmh=0.0), work.told
+
+
+def drive_on(state: MotionState, now: Sample, rules: VehicleRules) -> MotionState | None:
+    """The commonest step done at once: on a trip, and nothing about the engine or a stop; None = not that plain.
+
+    What the way of all others would come to; tests hold it to that.
+    """
+    if state.phase != MOVING or state.woken is not None or state.way is not None:
+        return None
+    if state.off_since is not None or state.idle_since is not None or state.towed_since is not None:
+        return None
+    engine_us = state.engine_us
+    if now.ignition == ON:
+        if state.on_since is None or not state.was_on or now.time_us - engine_us > ENGINE_UNSEEN_US:
+            return None
+        engine_us = now.time_us
+    elif now.ignition == OFF or state.on_since is not None:
+        return None
+    window, passed = grown(state.window, now, rules)
+    if now.time_us - window[0].time_us >= rules.stop_min_s * US:
+        return None
+    trip = state.trip
+    if passed and trip is not None:
+        top_kmh = max(sample.top_kmh for sample in passed)
+        if top_kmh > trip.top_kmh:
+            trip = replace(trip, top_kmh=top_kmh)
+    return replace(state, window=window, trip=trip, engine_us=engine_us, last=now, top_kmh=0.0)
 
 
 def _go_on(state: MotionState, work: Work) -> MotionState:

@@ -221,23 +221,40 @@ def _top_kmh(state: MotionState) -> float:
 
 
 def _slide(state: MotionState, now: Sample, rules: VehicleRules) -> MotionState:
-    """The window with `now`, cut so that all of it is within the radius of its first."""
-    window = state.window
+    """With `now` in the window."""
+    window, passed = grown(state.window, now, rules)
+    state = replace(state, window=window)
+    return _with_top(state, passed) if passed else state
+
+
+def grown(
+    window: tuple[Sample, ...], now: Sample, rules: VehicleRules
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """The window with `now`, cut so that all of it is within the radius of its first; and what was cut off."""
     spacing_us = rules.stop_min_s * US // _WINDOW_SAMPLES
     if len(window) > 1 and now.time_us - window[-2].time_us < spacing_us:
         # Stands for the one it replaces, whose speed must not be lost.
         kept, dropped = window[:-1], window[-1]
-        grown = (*kept, replace(now, top_kmh=max(now.top_kmh, dropped.top_kmh)))
+        longer = (*kept, replace(now, top_kmh=max(now.top_kmh, dropped.top_kmh)))
     else:
-        grown = (*window, now)
+        longer = (*window, now)
     first, radius_m = 0, rules.stop_radius_m
     # Of the first one all are known to be near but the newest.
-    if way_m(*grown[0].place, *now.place) > radius_m:
+    if way_m(longer[0].lon, longer[0].lat, now.lon, now.lat) > radius_m:
         first = 1
-        while any(way_m(*grown[first].place, *later.place) > radius_m for later in grown[first + 1 :]):
+        while not _all_near(longer, first, radius_m):
             first += 1
-    state = replace(state, window=grown[first:])
-    return _with_top(state, grown[:first]) if first else state
+    return longer[first:], longer[:first]
+
+
+def _all_near(window: tuple[Sample, ...], first: int, radius_m: float) -> bool:
+    lon, lat = window[first].place
+    # The newest is the likeliest to be far.
+    for number in range(len(window) - 1, first, -1):
+        later = window[number]
+        if way_m(lon, lat, later.lon, later.lat) > radius_m:
+            return False
+    return True
 
 
 def _with_top(state: MotionState, passed: Sequence[Sample]) -> MotionState:

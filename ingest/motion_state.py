@@ -11,6 +11,8 @@ from telemetry.rules import VehicleRules
 US: Final = 1_000_000
 UNKNOWN, STOPPED, DEPARTING, MOVING = range(4)
 OFF, ON = 0, 1
+# Between fixes farther apart the engine may have been off.
+ENGINE_UNSEEN_US: Final = 600 * US
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -30,6 +30,7 @@ from ingest.presence_store import PresenceChange
 from ingest.presence_watch import PresenceSettings, Watch
 from ingest.state import VehicleState
 from ingest.store import Checkpoint, Position
+from ingest.stored_track import pings_after
 from ingest.track import TRUE, Ints, Pings, groups, known, numbers_by_device
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
@@ -257,7 +258,7 @@ class Pipeline:
             # Others stored pings since our checkpoint; they are in the database, and so have to be ours.
             if copying:
                 copying.finish()
-            track = with_stored(track, store.pings_after(self._connection, after_us))
+            track = with_stored(track, pings_after(self._connection, after_us))
             inputs, _ = on_time(fleet, track, states, {})
         with copying or contextlib.nullcontext():
             outputs = fold(track.pings, track.priority, inputs, fences)

@@ -22,15 +22,16 @@ from ingest.interval_store import ToldInterval
 from ingest.retention_store import floor_of
 from ingest.settling import ASSIGNMENT, Settling
 from ingest.state import VehicleState
-from ingest.store import Checkpoint, Position, Track, readable_state
+from ingest.store import Checkpoint, Position, readable_state
+from ingest.stored_track import Track, stream_pings
 from ingest.times import from_us, to_us
 from ingest.visit_store import Crossing
 from telemetry.rules import VehicleRules
 
 SNAPSHOTS_AT_ONCE = 5_000
-# Safe points of a refold are farther apart than those of the live fold: a piece costs as much as fifty pings, however
-# few it has, and to begin an hour early costs little.
-_SPANS_PER_PIECE = 4
+# Safe points of a refold are so many pings apart, if that is farther than those of the live fold: a piece costs as much
+# as two hundred pings however few it has, and to begin some pings early costs little.
+_PIECE_ROWS = 1_500
 
 
 class ReconcileSettings(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ class Reconciler:
         )
         facts = facts_of(connection, vehicle_id, self._settings.rules)
         vehicle = _Vehicle(vehicle_id, facts, fences, self._settings)
-        with contextlib.closing(store.stream_pings(connection, vehicle_id, after_us)) as pings:
+        with contextlib.closing(stream_pings(connection, vehicle_id, after_us)) as pings:
             start, rest = vehicle.clean_start(snapshot, pings)
             folded = vehicle.fold_all(start, rest)
         crossings = self._correct_visits(vehicle, start, folded)
@@ -198,7 +199,7 @@ class _Vehicle(msgspec.Struct, frozen=True):
         told: list[Interval] = []
         snapshots: list[VehicleState] = []
         count, first_us = 0, visit_store.NEVER_US
-        span_us = _SPANS_PER_PIECE * self.settings.snapshot_us
+        span_us = self.settings.snapshot_us
         for piece in itertools.chain.from_iterable(_cut(each, span_us) for each in pings):
             first_us = min(first_us, piece.first_us)
             count += piece.stop - piece.start
@@ -212,10 +213,11 @@ class _Vehicle(msgspec.Struct, frozen=True):
 
 
 def _cut(whole: _Piece, span_us: int) -> Iterator[_Piece]:
-    """Pieces of at most `span_us` of event time."""
+    """Pieces of _PIECE_ROWS rows, or of `span_us` of event time where that has more."""
     times, start = whole.track.pings.time_us, whole.start
     while start < whole.stop:
         stop = start + int(np.searchsorted(times[start : whole.stop], times[start] + span_us))
+        stop = min(max(stop, start + _PIECE_ROWS), whole.stop)
         yield _Piece(whole.track, start, stop)
         start = stop
 

@@ -1,8 +1,8 @@
 """All SQL of an ingest batch, on a connection whose transaction the pipeline owns."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from geofence.crossings import Fix
 from ingest import copy_rows
 from ingest.state import StateFormatError, VehicleState, decode_state, encode_state
 from ingest.times import from_us
-from ingest.track import Extra, Ints, Pings, from_values
+from ingest.track import Ints, Pings
 
 _COLUMNS: LiteralString = (
     "device_id, time, received_at, lat, lon, speed_kmh, heading_deg, altitude_m, accuracy_m, satellites,"
@@ -45,22 +45,6 @@ UPDATE vehicle_states AS s SET version = s.version + 1
 FROM ({_HOLD_VEHICLES}) AS l
 WHERE s.vehicle_id = l.vehicle_id RETURNING s.vehicle_id, s.version
 """
-# Times as microseconds: psycopg makes a datetime in the time that everything else takes.
-_TIME_US = "(extract(epoch FROM p.time) * 1000000)::bigint"
-_FOLDED: LiteralString = (
-    "p.lat, p.lon, p.speed_kmh, p.heading_deg, NULL, p.accuracy_m, NULL, NULL, p.ignition, NULL, p.fuel_pct,"
-    " p.odometer_km, NULL, p.mock"
-)
-_PINGS_AFTER = f"""
-SELECT {_TIME_US}, {_FOLDED}, w.vehicle_id, d.priority, p.device_id, p.extra
-FROM unnest(%(vehicles)s::bigint[], %(after)s::timestamptz[]) AS w (vehicle_id, after)
-JOIN device_assignments a ON a.vehicle_id = w.vehicle_id
-JOIN devices d ON d.id = a.device_id
-CROSS JOIN LATERAL (
-    SELECT * FROM pings p WHERE p.device_id = a.device_id AND p.time >= w.after
-        AND (a.valid_from IS NULL OR p.time >= a.valid_from) AND (a.valid_to IS NULL OR p.time < a.valid_to)
-) AS p
-"""
 _SAVE_CHECKPOINTS = """
 UPDATE vehicle_states AS s SET state = c.state, state_time = c.state_time, state_version = s.version,
     motion = c.motion, motion_since = c.motion_since, odometer_m = c.odometer_m, engine_s = c.engine_s,
@@ -75,9 +59,6 @@ FROM unnest(%s::bigint[], %s::bytea[], %s::timestamptz[], %s::text[], %s::timest
         time, lat, lon, speed_kmh, heading_deg, accuracy_m, device_id, mock)
 WHERE s.vehicle_id = c.vehicle_id
 """
-# Before every ping there can be; psycopg cannot read PostgreSQL's own '-infinity'.
-_DAWN = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_STREAM_ROWS = 20_000
 
 
 class StoredRows(msgspec.Struct, frozen=True):
@@ -94,14 +75,6 @@ class Position(msgspec.Struct, frozen=True):
     speed_kmh: float | None
     heading_deg: float | None
     mock: bool | None  # None = as it was
-
-
-class Track(msgspec.Struct, frozen=True):
-    """Pings as the fold takes them, in its order: by vehicle, then time, priority, device."""
-
-    pings: Pings
-    vehicle: Ints
-    priority: Ints
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -188,54 +161,6 @@ def readable_state(data: bytes | None) -> VehicleState | None:
         return None if data is None else decode_state(data)
     except StateFormatError:
         return None
-
-
-def pings_after(connection: psycopg.Connection, after_us: dict[int, int | None]) -> Track:
-    """Stored pings of several vehicles, each at or after a time of its own (None = all)."""
-    parameters = {
-        "vehicles": list(after_us),
-        "after": [_DAWN if after is None else from_us(after) for after in after_us.values()],
-    }
-    rows = connection.execute(_PINGS_AFTER, parameters, binary=True).fetchall()
-    return in_order(_track(rows))
-
-
-def stream_pings(
-    connection: psycopg.Connection, vehicle_id: int, after_us: int | None
-) -> Generator[Track, None, None]:
-    """As `pings_after` for one vehicle, a piece at a time: its whole history may not fit into memory.
-
-    Read it to its end, or close it, before the connection is used for anything else.
-    """
-    parameters = {"vehicles": [vehicle_id], "after": [_DAWN if after_us is None else from_us(after_us)]}
-    with connection.cursor(name="pings_of_vehicle", binary=True) as cursor:
-        cursor.execute(_PINGS_AFTER + "ORDER BY p.time, d.priority, p.device_id", parameters)
-        while rows := cursor.fetchmany(_STREAM_ROWS):
-            yield _track(rows)
-
-
-def _track(rows: Sequence[tuple[Any, ...]]) -> Track:
-    vehicle, priority, device, extra = zip(*(row[-4:] for row in rows), strict=True) if rows else ((),) * 4
-    times = np.array([row[0] for row in rows], np.int64)
-    pings = from_values(
-        [row[:-4] for row in rows],
-        np.array(device, np.int64),
-        times,
-        np.zeros(len(rows), np.int64),
-        {
-            number: Extra(tuple(each.get("alarms") or ()), each.get("attributes") or None)
-            for number, each in enumerate(extra)
-            if each is not None
-        },
-    )
-    return Track(pings, np.array(vehicle, np.int64), np.array(priority, np.int64))
-
-
-def in_order(track: Track) -> Track:
-    """The rows in the order of the fold."""
-    pings = track.pings
-    order = np.lexsort((pings.device, track.priority, pings.time_us, track.vehicle))
-    return Track(pings.take(order), track.vehicle[order], track.priority[order])
 
 
 def save_checkpoints(connection: psycopg.Connection, checkpoints: Sequence[Checkpoint]) -> None:

@@ -8,10 +8,9 @@ import numpy as np
 
 from ingest.arbitration import Chosen, VehicleInput, previous
 from ingest.behaviour import HARSH_LONGEST_S, HARSH_SHORTEST_S, Moment
-from ingest.engine_watch import ENGINE_UNSEEN_US
 from ingest.fuel import Reading
 from ingest.interval import Place
-from ingest.motion_state import ON, Sample
+from ingest.motion_state import ENGINE_UNSEEN_US, ON, Sample
 from ingest.odometer import count, least_m, up_to
 from ingest.track import Floats, Ints, Pings, known
 

@@ -182,3 +182,10 @@ def test_what_is_burnt_after_the_theft_is_not_part_of_it() -> None:
 
     (drop,) = tell(with_fuel(day, level, noise=0.2)).of("fuel_drop", "refuel")
     assert float(drop.values["change_pct"]) == pytest.approx(-15, abs=0.6)
+
+
+def test_a_refuel_so_small_that_the_old_level_agrees_with_the_new_one_ends_after_it_began() -> None:
+    fixes = with_fuel(Day().stand(12), lambda second, _: 60.0 if second < 300 else 61.1, noise=0.0)
+    (refuel,) = tell(fixes, VehicleRules(refuel_min_pct=1.0)).of("refuel")
+    assert refuel.ended_us is not None
+    assert START_US + 240_000_000 <= refuel.started_us < refuel.ended_us <= refuel.seen_us

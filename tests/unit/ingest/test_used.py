@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import alarm_watch, arbitration
+from ingest import alarm_watch, arbitration, motion
 from ingest.arbitration import VehicleInput
 from ingest.fold import VehicleOutput
 from ingest.geometry import surely_within, way_m
@@ -36,6 +36,7 @@ def the_slow_way() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch("ingest.fold.UsedFixes", Slow))
         stack.enter_context(patch.object(arbitration, "_doubtful", every_row))
+        stack.enter_context(patch.object(motion, "drive_on", lambda *_: None))
         stack.enter_context(
             patch.object(alarm_watch, "rows_of_interest", lambda _, vehicles: [True] * len(vehicles))
         )
@@ -79,6 +80,21 @@ def test_the_slow_way_is_another_way() -> None:
         with the_slow_way():
             fold_one(VehicleState(), fixes, index())
     assert len(looked_at) == len(fixes)
+
+
+def test_driving_is_a_short_cut_that_is_taken() -> None:
+    fixes = Day().drive(20).fixes(10)
+    taken: list[bool] = []
+
+    def drive_on(*given: Any) -> Any:
+        found = original(*given)
+        taken.append(found is not None)
+        return found
+
+    original = motion.drive_on
+    with patch.object(motion, "drive_on", drive_on):
+        fold_one(VehicleState(), fixes, index())
+    assert sum(taken) > 0.8 * len(taken) > 50
 
 
 _DEGREES = st.floats(-90, 90)
