@@ -153,6 +153,21 @@ def facts_of(connection: psycopg.Connection, vehicle_id: int, defaults: VehicleR
     )
 
 
+class _Shelved(msgspec.Struct, frozen=True):
+    read: dict[int, tuple[str, Fence | None]]  # id -> (row version, None = unreadable)
+    index: FenceIndex
+
+
+class FenceShelf:
+    """What was read last, by whichever connection of a process: a hundred thousand shapes take many seconds.
+
+    Its one value is replaced as a whole, so threads need no lock.
+    """
+
+    def __init__(self) -> None:
+        self.shelved = _Shelved({}, FenceIndex([]))
+
+
 class FenceCache:
     """The index of every fence that is not retired, read again when the version moves.
 
@@ -160,11 +175,11 @@ class FenceCache:
     shapes are kept by row version.
     """
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, shelf: FenceShelf | None = None) -> None:
         self._connection = connection
+        self._shelf = shelf or FenceShelf()
         self._version: int | None = None
         self._index = FenceIndex([])
-        self._read: dict[int, tuple[str, Fence | None]] = {}  # id -> (row version, None = unreadable)
 
     def current(self, version: int | None = None) -> FenceIndex:
         """The fences as the transaction sees them now; `version` saves asking for it."""
@@ -181,13 +196,17 @@ class FenceCache:
                 "SELECT id, xmin::text FROM geofences WHERE retired_at IS NULL ORDER BY id"
             )
         )
-        unchanged = {
-            i: self._read[i] for i, row in rows.items() if i in self._read and self._read[i][0] == row
-        }
+        shelved = self._shelf.shelved
+        known = shelved.read
+        unchanged = {i: known[i] for i, row in rows.items() if i in known and known[i][0] == row}
+        if len(unchanged) == len(rows) == len(known):
+            self._index = shelved.index
+            return
         changed = [fence_id for fence_id in rows if fence_id not in unchanged]
         found = {row[0]: (row[1], _fence(*row[2:])) for row in self._fetch(changed)}
-        self._read = {i: unchanged.get(i) or found[i] for i in rows if i in unchanged or i in found}
-        self._index = FenceIndex([fence for _, fence in self._read.values() if fence is not None])
+        read = {i: unchanged.get(i) or found[i] for i in rows if i in unchanged or i in found}
+        self._index = FenceIndex([fence for _, fence in read.values() if fence is not None])
+        self._shelf.shelved = _Shelved(read, self._index)
         # A hundred thousand shapes are millions of objects, and they stay: the collector need not walk them.
         gc.freeze()
 

@@ -19,7 +19,7 @@ from ingest.assembly import earliest_us, on_time, track_of, with_stored
 from ingest.copying import Copying
 from ingest.duty import NOBODY, Phones
 from ingest.duty_cache import PhoneCache
-from ingest.fleet import FenceCache, Fleet, load_fleet, versions
+from ingest.fleet import FenceCache, FenceShelf, Fleet, load_fleet, versions
 from ingest.fold import VehicleOutput, fold
 from ingest.intake import MAX_ACKED_SEQ, Intake, IntakeLimits, Message, take_in
 from ingest.interval_store import ToldInterval
@@ -98,11 +98,13 @@ class _StaleFleetError(Exception):
 class Pipeline:
     """Owns the worker's view of the fleet, the fences and the vehicles it folds. One thread at a time."""
 
-    def __init__(self, connection: psycopg.Connection, settings: PipelineSettings) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, settings: PipelineSettings, shelf: FenceShelf | None = None
+    ) -> None:
         self._connection = connection
         self._settings = settings
         self._fleet: Fleet | None = None
-        self._fences = FenceCache(connection)
+        self._fences = FenceCache(connection, shelf)
         tolerance_us = settings.duty_tolerance_us
         self._phones = None if tolerance_us is None else PhoneCache(connection, tolerance_us)
         self._cache: dict[int, _Cached] = {}
@@ -113,6 +115,13 @@ class Pipeline:
     def close(self) -> None:
         """End its thread. The connection is the caller's."""
         self._copier.shutdown()
+
+    def prepare(self) -> None:
+        """Read fleet, fences and the windows of phones now, so that the first batch does not wait for it."""
+        with self._connection.transaction():
+            self._current_fleet()
+            self._fences.current()
+            self.phones()
 
     def process(
         self, messages: Sequence[Message], *, defer_after_us: int = 0, keep: Keep | None = None

@@ -15,7 +15,7 @@ from geofence.index import FenceIndex
 from ingest import interval_diff, interval_store, store, visit_store
 from ingest.arbitration import VehicleInput
 from ingest.diff import diff, in_scope, scope_from, visits_of
-from ingest.fleet import FenceCache, VehicleFacts, facts_of
+from ingest.fleet import FenceCache, FenceShelf, VehicleFacts, facts_of
 from ingest.fold import VehicleOutput, fold, late_rows, open_intervals
 from ingest.interval import Interval, latest
 from ingest.interval_store import ToldInterval
@@ -55,10 +55,12 @@ class Reconciled(msgspec.Struct, frozen=True):
 class Reconciler:
     """Refolds one dirty vehicle a call, each in a transaction of its own. One thread at a time."""
 
-    def __init__(self, connection: psycopg.Connection, settings: ReconcileSettings) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, settings: ReconcileSettings, shelf: FenceShelf | None = None
+    ) -> None:
         self._connection = connection
         self._settings = settings
-        self._fences = FenceCache(connection)
+        self._fences = FenceCache(connection, shelf)
         self._settling = Settling(connection)
         self._failed: dict[int, float] = {}  # vehicle -> time.monotonic() of its next try
 

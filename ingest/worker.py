@@ -21,6 +21,7 @@ from ingest.account_store import ranges
 from ingest.announce import Announcer, News
 from ingest.bookkeeper import Bookkeeper
 from ingest.codecs.codec import Limits
+from ingest.fleet import FenceShelf
 from ingest.intake import IntakeLimits, Message
 from ingest.listener import Batch, Delivery, Listener
 from ingest.metrics import Metrics
@@ -135,6 +136,7 @@ class Worker:
         self._tidying = Database(settings, "tidying")
         self._pipeline: tuple[psycopg.Connection, Pipeline] | None = None
         self._reconciler: tuple[psycopg.Connection, Reconciler] | None = None
+        self._shelf = FenceShelf()
         self._stopped_s: float | None = None  # time.monotonic()
         self._defer_us = settings.backlog_age_s * 1_000_000
 
@@ -155,6 +157,7 @@ class Worker:
             asyncio.create_task(Tidier(self._settings, self._metrics, self._tidying.run).run()),
         ]
         try:
+            await self._prepare()
             await self._listener.connect()
             log.info("ingest worker ready", worker=self._settings.ingest_worker)
             while (batch := await self._listener.next_batch()).deliveries:
@@ -170,6 +173,13 @@ class Worker:
             self._books.close()
             self._tidying.close()
             log.info("ingest worker left", worker=self._settings.ingest_worker)
+
+    async def _prepare(self) -> None:
+        """Before the broker counts on this worker. Without a database it comes later: messages wait at the broker."""
+        try:
+            await self._batches.run(lambda connection: self._pipeline_on(connection).prepare())
+        except psycopg.Error as error:
+            log.warning("fleet and fences not read yet", error=str(error).strip())
 
     async def _handle(self, batch: Batch) -> None:
         with structlog.contextvars.bound_contextvars(batch_id=f"{time.time_ns():x}"):
@@ -236,7 +246,8 @@ class Worker:
         if self._pipeline is None or self._pipeline[0] is not connection:
             if self._pipeline is not None:
                 self._pipeline[1].close()
-            self._pipeline = (connection, Pipeline(connection, pipeline_settings(self._settings)))
+            settings = pipeline_settings(self._settings)
+            self._pipeline = (connection, Pipeline(connection, settings, self._shelf))
         return self._pipeline[1]
 
     def _set_aside(self, connection: psycopg.Connection, message: Message, error: Exception) -> BatchResult:
@@ -274,7 +285,8 @@ class Worker:
 
     def _refold(self, connection: psycopg.Connection) -> Reconciled | None:
         if self._reconciler is None or self._reconciler[0] is not connection:
-            self._reconciler = (connection, Reconciler(connection, reconcile_settings(self._settings)))
+            settings = reconcile_settings(self._settings)
+            self._reconciler = (connection, Reconciler(connection, settings, self._shelf))
         return self._reconciler[1].run_once()
 
     async def _tend_presence(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from geofence.geojson import parse_shape
 from geofence.shapes import Shape
 from ingest import fleet
-from ingest.fleet import FenceCache
+from ingest.fleet import FenceCache, FenceShelf
 from tests.support.ingest import add_fence
 from tests.support.law import shape_around
 
@@ -46,3 +46,19 @@ def test_only_what_changed_is_read_again(
     assert after[first] is before[first]
     assert after[second].shape != before[second].shape
     assert len(read) == 2
+
+
+def test_what_one_connection_read_another_need_not(
+    connection: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = add_fence(connection, shape_around(0.0, 100.0))
+    shelf = FenceShelf()
+    index = FenceCache(connection, shelf).current()
+    with psycopg.connect(database_url, autocommit=True) as another:
+        cache = FenceCache(another, shelf)
+        assert cache.current() is index
+        second = add_fence(connection, shape_around(500.0, 100.0))
+        assert [fence.id for fence in cache.current().fences][-2:] == [first, second]
+    # Whoever comes later takes that one; nothing is parsed for it.
+    monkeypatch.setattr(fleet, "parse_shape", None)
+    assert FenceCache(connection, shelf).current() is cache.current()
