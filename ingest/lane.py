@@ -47,7 +47,10 @@ class RefusedByBrokerError(Exception):
 
 
 class Lane:
-    """`on_arrival` is called in the event loop when the first message waits, and when enough do for a batch."""
+    """`on_arrival` is called in the event loop when the first message waits, and when enough do for a batch.
+
+    A delivery for which `set_aside` answers True is no business of this lane any more.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class Lane:
         client_id: str,
         filters: Sequence[tuple[str, int]],
         on_arrival: Callable[[], None],
+        set_aside: Callable[[Delivery], bool] | None = None,
     ) -> None:
         self._settings = settings
         self._client_id = client_id
         self._filters = filters
         self._on_arrival = on_arrival
+        self._set_aside = set_aside
         self._pending: deque[Delivery] = deque()
         self._pending_bytes = 0
         self._closing = False
@@ -158,7 +163,10 @@ class Lane:
         connection = self._client._connection
         now_us, now_s = self._now_us(), time.monotonic()
         message = Message(topic, payload, now_us, self._own_clock.doubt_us(now_us, now_s), retained)
-        self._pending.append(Delivery(message, mid, connection, now_s))
+        delivery = Delivery(message, mid, connection, now_s)
+        if self._set_aside is not None and self._set_aside(delivery):
+            return
+        self._pending.append(delivery)
         self._pending_bytes += len(payload)
         if len(self._pending) == 1 or self.is_full:
             self._on_arrival()

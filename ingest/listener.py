@@ -19,13 +19,14 @@ from brokers.topics import Lane as LaneName
 from config.settings import Settings
 from ingest.codecs.registry import foreign_filters
 from ingest.lane import MAX_BATCH_BYTES, Delivery, Lane, RefusedByBrokerError, ack
+from ingest.peek import looks_old
 from ingest.turns import CALM_AFTER_S, Pace, Waiting, next_turn
 
 __all__ = ["Batch", "Delivery", "Listener", "RefusedByBrokerError"]
 
 BACKLOG_SUFFIX: Final = "-backlog"
 # Put aside at most so much of what came by the live session, which waits for their acks.
-_MOST_DEFERRED_BYTES: Final = 32 * 1024 * 1024
+_MOST_DEFERRED_BYTES: Final = 96 * 1024 * 1024
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -46,13 +47,14 @@ class Listener:
         shared = settings.mqtt_shared_subscription
         self._batch_wait_s = settings.ingest_batch_wait_ms / 1000
         self._batch_messages = settings.ingest_batch_pings
-        self._most_deferred = settings.ingest_receive_maximum // 2
+        self._most_deferred = settings.ingest_receive_maximum * 3 // 4
         self._woken = asyncio.Event()
         self._closing = False
         name = settings.ingest_worker
         events = BROKER_EVENTS if settings.mqtt_presence_events else ()
         filters = ingest_filters("live", shared, [*foreign_filters(), *events])
-        self._live = Lane(settings, name, filters, self._woken.set)
+        self._age_us = settings.backlog_age_s * 1_000_000
+        self._live = Lane(settings, name, filters, self._woken.set, self._set_aside_old)
         old = ingest_filters("backlog", shared)
         self._backlog = Lane(settings, name + BACKLOG_SUFFIX, old, self._woken.set)
         self._deferred: deque[Delivery] = deque()
@@ -106,6 +108,18 @@ class Listener:
     def may_defer(self) -> bool:
         """Whether old messages of the live session may be put aside; with too many of them its window would close."""
         return len(self._deferred) < self._most_deferred and self._deferred_bytes < _MOST_DEFERRED_BYTES
+
+    def _set_aside_old(self, delivery: Delivery) -> bool:
+        """Before a flood of old messages is read one by one, live ones wait behind it."""
+        message = delivery.message
+        if not self._age_us or not self.may_defer:
+            return False
+        if not looks_old(message.payload, message.received_us - self._age_us):
+            return False
+        self.defer([delivery])
+        if len(self._deferred) == 1:
+            self._woken.set()
+        return True
 
     def defer(self, deliveries: Sequence[Delivery]) -> None:
         """Put aside what a live batch turned out to hold of backlog."""

@@ -58,7 +58,8 @@ def test_what_one_connection_read_another_need_not(
         cache = FenceCache(another, shelf)
         assert cache.current() is index
         second = add_fence(connection, shape_around(500.0, 100.0))
-        assert [fence.id for fence in cache.current().fences][-2:] == [first, second]
+        newest = cache.current()
+        assert [fence.id for fence in newest.fences][-2:] == [first, second]
     # Whoever comes later takes that one; nothing is parsed for it.
     monkeypatch.setattr(fleet, "parse_shape", None)
-    assert FenceCache(connection, shelf).current() is cache.current()
+    assert FenceCache(connection, shelf).current() is newest
