@@ -1,6 +1,8 @@
 """One phone's positions are erased from everything that ingest writes, in pieces, by whichever worker is alive."""
 
+import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ import pytest
 from config.settings import Settings
 from ingest import forget, retention_store
 from ingest.forget import WAITS
+from ingest.intake import Message
 from ingest.pipeline import Pipeline
 from ingest.times import from_us
 from tests.support.ingest import (
@@ -216,6 +219,40 @@ def test_what_the_tracker_saw_itself_stays(connection: psycopg.Connection) -> No
     finish(connection, truck.ask())
     after = [connection.execute(q, [truck.vehicle_id]).fetchall() for q in (visits, trips, state)]
     assert after == before
+
+
+def test_when_it_was_there_and_what_it_said_of_itself_goes_too(connection: psycopg.Connection) -> None:
+    truck = Truck(connection, tracker=False)
+    truck.phone((0, 0))
+    location = {"_type": "status", "android": {"bo": 0}, "_id": "secret-of-the-phone"}
+    sent = Message(
+        f"owntracks/{truck.phone_uid}/phone/status", json.dumps(location).encode(), time.time_ns() // 1000
+    )
+    truck.pipeline.process([sent])
+    known = (
+        "SELECT p.state, p.last_seen_at IS NULL, p.report, (SELECT count(*) FROM presence_changes c"
+        " WHERE c.device_id = p.device_id) FROM device_presence p WHERE p.device_id = %s"
+    )
+    before = connection.execute(known, [truck.phone_id]).fetchone()
+    assert before is not None
+    assert (before[0], before[1], bool(before[2]), before[3]) == ("online", False, True, 1)
+    finish(connection, truck.ask())
+    assert connection.execute(known, [truck.phone_id]).fetchone() == ("unknown", True, {}, 0)
+
+
+def test_messages_that_came_while_it_was_his_go_though_he_had_it_not_alone(
+    connection: psycopg.Connection,
+) -> None:
+    truck = Truck(connection, tracker=False)
+    bad = {"t": 1, "lat": truck.secret, "lon": LON}
+    truck.pipeline.process([message(truck.phone_uid, bad)])
+    until = datetime.now(UTC)
+    truck.pipeline.process([message(truck.phone_uid, bad, bad)])
+    finish(connection, truck.ask(until=until))
+    left = connection.execute(
+        "SELECT received_at >= %s FROM dead_letters WHERE device_id = %s", [until, truck.phone_id]
+    ).fetchall()
+    assert left == [(True,)]
 
 
 def test_only_while_it_was_his(connection: psycopg.Connection) -> None:
