@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
+import msgspec
+
 from simulator.faults import silenced
 from simulator.fix import Fix, Message
 from simulator.payload import Payload
@@ -28,6 +30,7 @@ TROUBLE: Final = Trouble(
     clock=0.01,
 )
 FENCE_RADIUS_M: Final = 1500.0
+ZONE_ERROR_US: Final = 3 * 3600 * US  # simulator.faults.CLOCK_JUMPS_S
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +90,10 @@ def make_load(trucks: int, hours: float, end_us: int) -> Load:
         fixes = _fixes(corridor, truck, start_us, end_us, TRACKER)
         if with_phone:
             fixes = silenced(fixes, seed=f"chaos-{truck}", every_s=1800, length_s=900)
-        senders.append(_sender(f"tracker-{truck}", truck, "tracker", payload, fixes))
+        senders.append(_sender(f"tracker-{truck}", truck, "tracker", payload, fixes, end_us))
         if with_phone:
             fixes = _fixes(corridor, truck, start_us, end_us, PHONE)
-            senders.append(_sender(f"phone-{truck}", truck, "phone", Payload.NATIVE, fixes))
+            senders.append(_sender(f"phone-{truck}", truck, "phone", Payload.NATIVE, fixes, end_us))
     return Load(start_us, end_us, trucks, tuple(senders))
 
 
@@ -100,9 +103,23 @@ def _fixes(corridor: Corridor, truck: int, start_us: int, end_us: int, receiver:
     return takewhile(lambda fix: fix.time_us <= end_us, fixes)
 
 
-def _sender(uid: str, truck: int, kind: str, payload: Payload, fixes: Iterator[Fix]) -> Sender:
+def _sender(uid: str, truck: int, kind: str, payload: Payload, fixes: Iterator[Fix], end_us: int) -> Sender:
     messages = publish_schedule(fixes, TROUBLE, seed=uid, batch=1 if payload is Payload.NATIVE else 5)
-    return Sender(uid, truck, kind, payload, tuple(messages))
+    return Sender(uid, truck, kind, payload, tuple(_without_hours_ahead(m, end_us) for m in messages))
+
+
+def _without_hours_ahead(message: Message, end_us: int) -> Message:
+    """Clocks of this load are wrong by years, or by hours within the past.
+
+    While the server's own clock is ahead, a device's that is ahead by less is right as far as anybody can tell.
+    """
+    fixes = [
+        msgspec.structs.replace(fix, time_us=fix.time_us - ZONE_ERROR_US)
+        if end_us < fix.time_us <= end_us + ZONE_ERROR_US
+        else fix
+        for fix in message.fixes
+    ]
+    return msgspec.structs.replace(message, fixes=tuple(fixes))
 
 
 def fences() -> Sequence[tuple[float, float]]:

@@ -54,7 +54,9 @@ def test_a_ping_is_shown_in_normal_form(api: Client, shipper: Person) -> None:
         ignition=True,
         extra='{"alarms": ["sos"], "attributes": {"io": 3}}',
     )
-    [item] = shipper.get(pings_path(order_id)).json()["items"]
+    [item] = truck.carrier.get(pings_path(order_id)).json()["items"]
+    [shown] = shipper.get(pings_path(order_id)).json()["items"]
+    assert shown == {**item, "attributes": {}}
     assert item == {
         "time": "2026-01-26T08:00:00.25Z",
         "lat": 14.7,
