@@ -136,6 +136,7 @@ class Rig:
         )
 
     def empty(self) -> None:
+        """Every part begins alike: no rows, no dead ones of the part before, nothing left to be written to the disk."""
         self.connection.execute(
             "TRUNCATE pings, vehicle_snapshots, dirty_vehicles, visits, crossings, intervals, interval_changes,"
             " ingest_totals, rejected_pings, dead_letters, ingest_ledger, device_days, gap_days CASCADE"
@@ -143,6 +144,8 @@ class Rig:
         self.connection.execute(
             "UPDATE vehicle_states SET version = 0, state_version = 0, state = NULL, state_time = NULL"
         )
+        self.connection.execute("VACUUM FULL vehicle_states, device_presence, device_acks")
+        self.connection.execute("CHECKPOINT")
 
     def plans(self, pings: int, batch: int, *, end_ms: int, interval_ms: int = 1000) -> list[ClientPlan]:
         """The trucks dealt out over a few connections, every truck's messages in its own order, up to `end_ms`."""

@@ -15,7 +15,8 @@ CALM_AFTER_S: Final = 1.0
 _SLICE_S: Final = 0.015
 _CALM_SLICE_S: Final = 0.06
 _FIRST_RATE: Final = 2_000_000.0  # bytes per second, before any slice was timed
-_LEAST_BYTES: Final = 8 * 1024
+# A slice costs some milliseconds whatever is in it; smaller ones would be nearly all cost.
+_LEAST_BYTES: Final = 128 * 1024
 _WEIGHT: Final = 0.3  # of the newest slice in the estimate of the rate
 
 

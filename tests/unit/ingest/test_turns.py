@@ -63,9 +63,18 @@ def test_who_leaves_finishes_what_is_there_without_waiting() -> None:
 def test_a_slice_fits_its_time_once_the_rate_is_known() -> None:
     pace = Pace()
     for _ in range(50):
-        pace.took(1_000_000, 1.0)
-    assert pace.slice_bytes(calm=False) == pytest.approx(15_000, rel=0.01)
-    assert pace.slice_bytes(calm=True) == pytest.approx(60_000, rel=0.01)
+        pace.took(20_000_000, 1.0)
+    assert pace.slice_bytes(calm=False) == pytest.approx(300_000, rel=0.01)
+    assert pace.slice_bytes(calm=True) == pytest.approx(1_200_000, rel=0.01)
+
+
+def test_a_slow_moment_does_not_make_slices_so_small_that_they_stay_slow() -> None:
+    """Each costs 20 ms besides what is in it: measured by its bytes alone, ever smaller ones would look right."""
+    pace = Pace()
+    for _ in range(50):
+        size = pace.slice_bytes(calm=False)
+        pace.took(size, 0.020 + size / 20_000_000)
+    assert pace.slice_bytes(calm=False) >= 128 * 1024
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**8), st.floats(0, 1000)), max_size=20))
