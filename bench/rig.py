@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +14,7 @@ import psycopg
 import redis.asyncio
 import uvloop
 
-from bench.fleet import BenchFleet, create, payload, payloads
+from bench.fleet import WARM_UP, BenchFleet, create, payload, payloads
 from cli.parts.mosquitto import mosquitto
 from cli.parts.postgres import postgres
 from cli.parts.process import ServerProcess
@@ -64,25 +64,23 @@ class Rig:
         finally:
             process.stop()
 
-    @contextmanager
-    def worker(self) -> Iterator[ServerProcess]:
+    def worker(self) -> AbstractContextManager[ServerProcess]:
         """A worker that has its fleet and fences in memory."""
-        with self.process("worker", [sys.executable, "-m", "ingest"], "ingest worker ready") as process:
-            self.send([("v1/devices/warm-up/pings", payload(int(time.time() * 1000)))])
-            self.await_rows(1)
-            yield process
+        return self._warm("worker", [sys.executable, "-m", "ingest"], "ingest worker ready")
+
+    def other(self, module: str) -> AbstractContextManager[ServerProcess]:
+        """Another program that stores the same messages."""
+        command = [sys.executable, "-m", f"bench.{module}", self.broker.host, str(self.broker.port)]
+        return self._warm(module, command, "ready")
 
     @contextmanager
-    def other(self, module: str) -> Iterator[ServerProcess]:
-        """Another program that stores the same messages, after its first."""
-        command = [sys.executable, "-m", f"bench.{module}", self.broker.host, str(self.broker.port)]
-        with self.process(module, command, "ready") as process:
-            self.send([("v1/devices/warm-up/pings", payload(int(time.time() * 1000)))])
+    def _warm(self, name: str, command: list[str], ready: str) -> Iterator[ServerProcess]:
+        """A program that has stored its first ping."""
+        with self.process(name, command, ready) as process:
+            first = (f"v1/devices/{WARM_UP}/pings", payload(int(time.time() * 1000)))
+            self.drive([ClientPlan("bench-0", [first])])
             self.await_rows(1)
             yield process
-
-    def send(self, messages: Sequence[tuple[str, bytes]], *, name: str = "bench-0") -> None:
-        self.drive([ClientPlan(name, messages)])
 
     def drive(self, plans: Sequence[ClientPlan]) -> None:
         """Publish everything as fast as the broker acknowledges."""
@@ -195,7 +193,7 @@ def additions_s() -> float:
 
 
 class Viewer:
-    """Listens to all live channels: when each stamped ping was told. Use `listen` as a context."""
+    """Listens to all live channels: when each stamped ping was told. Use it as a context."""
 
     def __init__(self, url: str) -> None:
         self._url = url

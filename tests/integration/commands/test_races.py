@@ -1,49 +1,17 @@
 """Two people at once: exactly one wins, the other is told why. Each race is run many times."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from threading import Barrier, Thread
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from config.database import transaction
 from platform_api.commands import service
 from platform_api.commands.states import Kind
-from platform_api.error_handlers import translate_integrity
-from platform_api.errors import PlatformError
 from tests.integration.commands.world import World, actor_of
 from tests.support.api import Person
+from tests.support.races import Act, race
 
 ROUNDS = 20
-Act = Callable[[Session, datetime], object]
-
-
-def race(*acts: Act) -> list[str]:
-    """Run each in its own transaction at once: "ok", or the code of the refusal."""
-    outcomes = [""] * len(acts)
-    start = Barrier(len(acts), timeout=10)
-
-    def run(number: int, act: Act) -> None:
-        try:
-            with transaction() as session:
-                session.connection()
-                start.wait()
-                act(session, datetime.now(UTC))
-            outcomes[number] = "ok"
-        except PlatformError as error:
-            outcomes[number] = error.code
-        except IntegrityError as error:
-            translated = translate_integrity(error)
-            outcomes[number] = translated.code if translated else repr(error)
-
-    threads = [Thread(target=run, args=item) for item in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
 
 
 def approve(who: Person, command_id: str) -> Act:

@@ -1,45 +1,19 @@
 """Two people at once: exactly one wins, the other is told why. Each race is run many times."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from threading import Barrier, Thread
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
 
-from config.database import transaction
-from platform_api.errors import PlatformError
 from platform_api.orders import bids, service
 from tests.integration.orders.world import Market, World, actor_of, open_market
+from tests.support.races import Act, race
 
 pytestmark = pytest.mark.integration
 
 ROUNDS = 20
-Act = Callable[[Session, datetime], object]
-
-
-def race(*acts: Act) -> list[str]:
-    """Run each in its own transaction at once: "ok", or the code of the refusal."""
-    outcomes = [""] * len(acts)
-    start = Barrier(len(acts), timeout=10)
-
-    def run(number: int, act: Act) -> None:
-        try:
-            with transaction() as session:
-                session.connection()
-                start.wait()
-                act(session, datetime.now(UTC))
-            outcomes[number] = "ok"
-        except PlatformError as error:
-            outcomes[number] = error.code
-
-    threads = [Thread(target=run, args=item) for item in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
 
 
 def accept(market: Market, number: int) -> Act:
