@@ -19,6 +19,8 @@ TASK_MODULES = (
     "platform_api.accounts.tasks",
     "platform_api.commands.tasks",
     "platform_api.duty.tasks",
+    "platform_api.files.tasks",
+    "platform_api.idempotency.tasks",
     "platform_api.privacy.tasks",
 )
 
@@ -47,6 +49,8 @@ def _create() -> Celery:
             "adapt reporting": {"task": "commands.adapt", "schedule": 30.0},
             "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
             "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
+            "sweep unused files": {"task": "files.sweep_unused", "schedule": 3600.0},
+            "drop old idempotency keys": {"task": "platform.drop_old_keys", "schedule": 3600.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     presence_seen_every_s: int = Field(default=60, ge=0, description="between two writes of a sign of life")
     presence_retention_days: int = Field(default=90, ge=1, description="changes of presence, and answers")
 
+    # Photos and documents, under their sha256: one folder for API and task worker.
+    files_dir: str = ".mess/files"
+
     # A clock that runs faster than the wall's, for demonstrations: at the wall time `anchor` (epoch
     # seconds) it shows `start` (epoch seconds) and goes on at `speed`. Refused in production.
     simulation_anchor: float | None = None

@@ -16,12 +16,22 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`carrier_id` is the fleet the actor belongs to: a carrier's own id, a driver's carrier, else None."""
+    """A person, and for whom he acts.
+
+    `acts_for`: the owner of the organisation whose member he is, None = himself. What belongs to a
+    business (orders, bids, vehicles) belongs to `party_id`; what a person did is `user_id`'s.
+    `carrier_id` is the fleet the actor belongs to: a carrier's party, a driver's carrier, else None.
+    """
 
     user_id: UUID
     role: Role
     is_superuser: bool = False
     carrier_id: UUID | None = None
+    acts_for: UUID | None = None
+
+    @property
+    def party_id(self) -> UUID:
+        return self.acts_for or self.user_id
 
     @property
     def is_administrator(self) -> bool:

@@ -14,6 +14,8 @@ from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
+from platform_api.files import endpoints as files
+from platform_api.files.rules import MAX_FILE_BYTES
 from platform_api.fleet import endpoints as fleet
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
@@ -54,10 +56,11 @@ def create_app() -> FastAPI:
     )
     error_handlers.install(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger={files.PATH: MAX_FILE_BYTES})
     app.add_middleware(RequestContext)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(files.router)
     app.include_router(fleet.router)
     app.include_router(presence.router)
     app.include_router(commands.router)

@@ -13,7 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from config.logging import get_logger
+from platform_api.codes import french
 from platform_api.errors import Conflict, Invalid, PlatformError, Unavailable
+from platform_api.languages import Language, language_of
 
 log = get_logger(__name__)
 
@@ -55,9 +57,14 @@ def error_body(code: str, detail: str, request_id: str | None) -> dict[str, Any]
     return {"code": code, "detail": detail, "request_id": request_id}
 
 
+def detail_for(request: Request, error: PlatformError) -> str:
+    """In French for those who prefer it (Accept-Language), where the catalogue has it; else in English."""
+    return french(error) or error.detail if language_of(request) is Language.FRENCH else error.detail
+
+
 def error_response(request: Request, error: PlatformError) -> JSONResponse:
     """For an endpoint that must answer with an error and still commit (a reused refresh token)."""
-    body = error_body(error.code, error.detail, request_id_of(request))
+    body = error_body(error.code, detail_for(request, error), request_id_of(request))
     return JSONResponse(body, status_code=error.status, headers=error.headers)
 
 

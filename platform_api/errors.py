@@ -6,6 +6,9 @@ PlatformError
   Forbidden 403     you may not
   NotFound 404      there is none, or it is not yours to see
   Conflict 409      not in this state, or somebody came first
+  PreconditionFailed 412  somebody changed it since the caller read it
+  TooLarge 413      more than is taken here
+  Unsupported 415   a kind of content that is not taken here
   Invalid 422       a value in the body is malformed
   TooMany 429       slow down
   Unavailable 503   a part of the platform does not answer
@@ -15,14 +18,18 @@ from typing import ClassVar
 
 
 class PlatformError(Exception):
-    """`code` never changes once published; `detail` is for people and may."""
+    """`code` never changes once published; `detail` is for people and may.
+
+    Each code is in the catalogue (`platform_api.codes`); `values` fill the places of its French text.
+    """
 
     status: ClassVar[int] = 500
 
-    def __init__(self, code: str, detail: str, *, retry_after_s: int | None = None) -> None:
+    def __init__(self, code: str, detail: str, *, retry_after_s: int | None = None, **values: object) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.values = values
         self.retry_after_s = retry_after_s
 
     @property
@@ -52,6 +59,18 @@ class NotFound(PlatformError):
 
 class Conflict(PlatformError):
     status = 409
+
+
+class PreconditionFailed(PlatformError):
+    status = 412
+
+
+class TooLarge(PlatformError):
+    status = 413
+
+
+class Unsupported(PlatformError):
+    status = 415
 
 
 class Invalid(PlatformError):

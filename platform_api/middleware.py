@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 import structlog
@@ -83,22 +84,27 @@ def _request_id(scope: Scope) -> str:
 
 
 class BodyLimit:
-    """Refuses a request body over `max_bytes` with 413: at once when announced, else when it gets there."""
+    """Refuses a request body over `max_bytes` with 413: at once when announced, else when it gets there.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    `larger`: paths that take more, with how much.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _announced_bytes(scope) > self.max_bytes:
+        max_bytes = self.larger.get(scope["path"], self.max_bytes)
+        if _announced_bytes(scope) > max_bytes:
             await _send_error(
                 send,
                 413,
                 code="body_too_large",
-                detail=f"A request body has at most {self.max_bytes} bytes.",
+                detail=f"A request body has at most {max_bytes} bytes.",
                 request_id=scope["state"]["request_id"],
             )
             return
@@ -108,8 +114,8 @@ class BodyLimit:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > self.max_bytes:
-                raise HTTPException(413, f"A request body has at most {self.max_bytes} bytes.")
+            if received_bytes > max_bytes:
+                raise HTTPException(413, f"A request body has at most {max_bytes} bytes.")
             return message
 
         await self.app(scope, receive_limited, send)

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from platform_api.codes import catalogue
+
 
 class StrictBody(BaseModel):
     """Refuses unknown fields: a misspelt `vehicle_id` would make a geofence watch the whole fleet."""
@@ -27,6 +29,34 @@ class ErrorOut(BaseModel):
     errors: list[FieldError] | None = None
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of an endpoint."""
-    return {status: {"model": ErrorOut, "description": HTTPStatus(status).phrase} for status in statuses}
+def errors(*named: int | str) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of an endpoint: the codes it may answer, or a status alone.
+
+    Raises KeyError for a code that is not in the catalogue.
+    """
+    by_status: dict[int | str, list[str]] = {}
+    for name in named:
+        if isinstance(name, int):
+            by_status.setdefault(name, [])
+        else:
+            by_status.setdefault(catalogue()[name].status, []).append(name)
+    return {status: _response(int(status), codes) for status, codes in by_status.items()}
+
+
+def _response(status: int, codes: list[str]) -> dict[str, Any]:
+    phrase = HTTPStatus(status).phrase
+    if not codes:
+        return {"model": ErrorOut, "description": phrase}
+    examples = {
+        code: {
+            "summary": catalogue()[code].en,
+            "value": {"code": code, "detail": catalogue()[code].en, "request_id": "7f3c2b7e0d9d4c59"},
+        }
+        for code in codes
+    }
+    listed = ", ".join(f"`{code}`" for code in codes)
+    return {
+        "model": ErrorOut,
+        "description": f"{phrase}: {listed}",
+        "content": {"application/json": {"examples": examples}},
+    }

@@ -56,10 +56,17 @@ def check_enabled(*, disabled: bool) -> None:
         raise Unauthorised("account_disabled", "This account is disabled.")
 
 
-def actor_of(*, user_id: UUID, role: Role, is_superuser: bool, carrier_id: UUID | None) -> Actor:
+def actor_of(
+    *,
+    user_id: UUID,
+    role: Role,
+    is_superuser: bool,
+    carrier_id: UUID | None,
+    acts_for: UUID | None = None,
+) -> Actor:
     """`carrier_id` as in the users table: set for a driver of a carrier."""
-    fleet = user_id if role is Role.CARRIER else carrier_id
-    return Actor(user_id=user_id, role=role, is_superuser=is_superuser, carrier_id=fleet)
+    fleet = (acts_for or user_id) if role is Role.CARRIER else carrier_id
+    return Actor(user_id=user_id, role=role, is_superuser=is_superuser, carrier_id=fleet, acts_for=acts_for)
 
 
 class RefreshVerdict(StrEnum):

@@ -31,9 +31,9 @@ def _visible(actor: Actor) -> Select[Geofence]:
         return statement
     if actor.role is Role.CARRIER:
         return statement.where(
-            or_(Geofence.owner_id == actor.user_id, Geofence.carrier_id == actor.carrier_id)
+            or_(Geofence.owner_id == actor.party_id, Geofence.carrier_id == actor.carrier_id)
         )
-    return statement.where(Geofence.owner_id == actor.user_id)
+    return statement.where(Geofence.owner_id == actor.party_id)
 
 
 def find_geofence(session: Session, actor: Actor, geofence_id: int, *, lock: bool = False) -> Geofence | None:

@@ -35,13 +35,13 @@ def draw_geofence(
     if vehicle_id is not None and (actor.role is Role.CARRIER or actor.is_administrator):
         fleet.get_vehicle(session, actor, vehicle_id)
     elif vehicle_id is not None:
-        since = repository.carrying_since(session, actor.user_id, vehicle_id)
+        since = repository.carrying_since(session, actor.party_id, vehicle_id)
     watch = rules.decide_watch(
         actor, vehicle_id=vehicle_id, valid_from=valid_from, carrying_since=since, now=now
     )
     return create_geofence(
         session,
-        owner_id=actor.user_id,
+        owner_id=actor.party_id,
         name=name,
         shape=shape,
         settings=settings,

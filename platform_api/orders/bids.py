@@ -37,16 +37,16 @@ def place_bid(
     order, facts = locked_order(session, actor, order_id)
     vehicle = repository.vehicle_snapshot(session, vehicle_id)
     rules.place_bid(facts, actor, vehicle, amount_xof)
-    if driver_id is not None and not repository.drives_for(session, driver_id, actor.user_id):
+    if driver_id is not None and not repository.drives_for(session, driver_id, actor.party_id):
         raise NotFound("driver_not_found", "You have no such driver.")
     for bid in repository.bids_of(session, order_id):
-        if bid.carrier_id == actor.user_id and bid.status == BidStatus.PLACED:
+        if bid.carrier_id == actor.party_id and bid.status == BidStatus.PLACED:
             if now < bid.expires_at:
                 raise Conflict("bid_exists", "You have an open bid on this order.")
             _expire(session, order, bid, now)
     bid = Bid(
         order_id=order_id,
-        carrier_id=actor.user_id,
+        carrier_id=actor.party_id,
         vehicle_id=vehicle_id,
         driver_id=driver_id,
         amount_xof=amount_xof,

@@ -32,11 +32,11 @@ def scoped(actor: Actor) -> Select[Order]:
     if may_see_all(actor):
         return statement
     if actor.role is Role.SHIPPER:
-        return statement.where(Order.shipper_id == actor.user_id)
+        return statement.where(Order.shipper_id == actor.party_id)
     if actor.role is Role.DRIVER:
         return statement.where(Order.driver_id == actor.user_id)
-    own_bid = exists().where(Bid.order_id == Order.id, Bid.carrier_id == actor.user_id)
-    return statement.where(or_(Order.status.in_(OPEN), Order.carrier_id == actor.user_id, own_bid))
+    own_bid = exists().where(Bid.order_id == Order.id, Bid.carrier_id == actor.party_id)
+    return statement.where(or_(Order.status.in_(OPEN), Order.carrier_id == actor.party_id, own_bid))
 
 
 def list_orders(
@@ -47,7 +47,7 @@ def list_orders(
         statement = statement.where(Order.status == status)
         if actor.role is Role.CARRIER and status not in SHOWN_TO_BIDDERS:
             # A losing bidder must not learn by filtering what it is not shown.
-            statement = statement.where(Order.carrier_id == actor.user_id)
+            statement = statement.where(Order.carrier_id == actor.party_id)
     return fetch_page(session, statement, (Order.created_at, Order.id), query)
 
 
@@ -90,7 +90,7 @@ def list_history(
 ) -> tuple[list[OrderHistory], str | None]:
     """Oldest first. Bids of others stay sealed, and what happens on the road is for the parties."""
     statement = select(OrderHistory).where(OrderHistory.order_id == order.id)
-    if not may_see_all(actor) and order.shipper_id != actor.user_id:
+    if not may_see_all(actor) and order.shipper_id != actor.party_id:
         statement = statement.where(_open_to(actor, party=party))
     return fetch_page(session, statement, (OrderHistory.id,), query, newest_first=False)
 

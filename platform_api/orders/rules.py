@@ -171,7 +171,7 @@ def is_party(shipper_id: UUID, carrier_id: UUID | None, driver_id: UUID | None, 
     if may_see_all(actor):
         return True
     own = {Role.SHIPPER: shipper_id, Role.CARRIER: carrier_id, Role.DRIVER: driver_id}
-    return own.get(actor.role) == actor.user_id
+    return own.get(actor.role) == actor.party_id
 
 
 def may_create(actor: Actor) -> None:
@@ -180,14 +180,14 @@ def may_create(actor: Actor) -> None:
 
 
 def _owner_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
-    if actor.user_id != order.shipper_id and not actor.is_administrator:
+    if actor.party_id != order.shipper_id and not actor.is_administrator:
         raise Forbidden("not_your_order", f"Only the shipper of this order may {what}.")
 
 
 def _crew_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
     if actor.is_administrator:
         return
-    if actor.user_id not in (order.driver_id, order.carrier_id):
+    if actor.party_id not in (order.driver_id, order.carrier_id):
         raise Forbidden("not_your_load", f"Only the driver or the carrier of this order may {what}.")
 
 
@@ -212,13 +212,13 @@ def place_bid(order: OrderSnapshot, actor: Actor, vehicle: VehicleSnapshot | Non
         raise Conflict("order_not_open", f"An order that is {order.status} takes no bids.")
     if amount_xof <= 0:
         raise Invalid("invalid_amount", "A bid is a whole number of XOF above zero.")
-    if vehicle is None or vehicle.carrier_id != actor.user_id:
+    if vehicle is None or vehicle.carrier_id != actor.party_id:
         raise NotFound("vehicle_not_found", "You have no such vehicle.")
 
 
 def withdraw_bid(bid: BidSnapshot, actor: Actor) -> bool:
     """True = withdraw it now; False = it was withdrawn before."""
-    if bid.carrier_id != actor.user_id:
+    if bid.carrier_id != actor.party_id:
         raise NotFound("bid_not_found", "You have no such bid on this order.")
     if bid.status is BidStatus.WITHDRAWN:
         return False

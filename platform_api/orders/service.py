@@ -65,8 +65,8 @@ def is_party(order: Order, actor: Actor) -> bool:
 
 def sees_bids_of(order: Order, actor: Actor) -> UUID | None:
     """Whose bids the actor may read: its own, or None = everybody's."""
-    sees_all = rules.may_see_all(actor) or order.shipper_id == actor.user_id
-    return None if sees_all else actor.user_id
+    sees_all = rules.may_see_all(actor) or order.shipper_id == actor.party_id
+    return None if sees_all else actor.party_id
 
 
 def locked_order(session: Session, actor: Actor, order_id: UUID) -> tuple[Order, rules.OrderSnapshot]:
@@ -90,7 +90,7 @@ def create_order(
     """A DRAFT that only its shipper sees."""
     rules.may_create(actor)
     order = Order(
-        shipper_id=actor.user_id,
+        shipper_id=actor.party_id,
         status=OrderStatus.DRAFT,
         goods=goods,
         weight_kg=weight_kg,

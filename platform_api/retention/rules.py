@@ -14,9 +14,9 @@ def owner_of(actor: Actor, carrier_id: UUID | None) -> UUID | None:
     """
     if actor.is_administrator:
         return carrier_id
-    if actor.role is not Role.CARRIER or carrier_id not in (None, actor.user_id):
+    if actor.role is not Role.CARRIER or carrier_id not in (None, actor.party_id):
         raise Forbidden("role_not_allowed", "Only the carrier itself and administrators.")
-    return actor.user_id
+    return actor.party_id
 
 
 def check_policy(policy: RetentionPolicy, *, lateness_days: int) -> None:

@@ -56,7 +56,7 @@ def reset_policy(session: Session, actor: Actor, carrier_id: UUID | None) -> Pol
 
 def _owner(session: Session, actor: Actor, carrier_id: UUID | None) -> UUID | None:
     owner = rules.owner_of(actor, carrier_id)
-    if owner is not None and owner != actor.user_id and not repository.is_carrier(session, owner):
+    if owner is not None and owner != actor.party_id and not repository.is_carrier(session, owner):
         raise NotFound("carrier_not_found", "There is no such carrier.")
     return owner
 

@@ -110,7 +110,7 @@ def may_track(actor: Actor, order: TrackedOrder) -> bool:
     if may_see_all(actor):
         return True
     party = {Role.SHIPPER: order.shipper_id, Role.CARRIER: order.carrier_id, Role.DRIVER: order.driver_id}
-    return party.get(actor.role) == actor.user_id
+    return party.get(actor.role) == actor.party_id
 
 
 # How the truck gets on and who speaks for it.

@@ -141,7 +141,7 @@ def find_nearby_drivers(
         session,
         rules.bounding_box(lat, lon, radius_km),
         fresh_since=now - timedelta(minutes=get_settings().driver_fresh_minutes),
-        carrier_id=actor.user_id if own else None,
+        carrier_id=actor.party_id if own else None,
     )
     return rules.rank(candidates, lat=lat, lon=lon, radius_km=radius_km, now=now)
 

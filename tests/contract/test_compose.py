@@ -93,7 +93,9 @@ def test_the_api_hands_out_the_exports_that_the_worker_writes(services: dict[str
     for name in ("api", "worker"):
         assert "exports:/app/exports" in services[name]["volumes"]
         assert services[name]["environment"]["MESS_EXPORT_DIR"] == "/app/exports"
-    assert "exports" in load("docker-compose.yml")["volumes"]
+        assert "files:/app/files" in services[name]["volumes"]
+        assert services[name]["environment"]["MESS_FILES_DIR"] == "/app/files"
+    assert {"exports", "files"} <= load("docker-compose.yml")["volumes"].keys()
 
 
 def test_mounted_files_exist(services: dict[str, dict[str, Any]]) -> None:

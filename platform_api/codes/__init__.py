@@ -1,0 +1,52 @@
+"""Every error code of the API: its HTTP status, and what it says in English and in French.
+
+One TOML file a feature, one table a code:
+
+    [order_not_found]
+    status = 404
+    en = "There is no such order."
+    fr = "Cette commande n'existe pas."
+
+`en` describes the code on the OpenAPI page; what an English reader gets is the `detail` that was
+raised, which may say more. `fr` may name values that the error was raised with: `{status}`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from platform_api.errors import PlatformError
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    status: int
+    en: str
+    fr: str
+
+
+@lru_cache
+def catalogue() -> Mapping[str, Code]:
+    """By code. Raises ValueError when two files hold the same code."""
+    found: dict[str, Code] = {}
+    for path in sorted(Path(__file__).parent.glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if name in found:
+                raise ValueError(f"{path.name}: {name} is in the catalogue already")
+            found[name] = Code(**entry)
+    return MappingProxyType(found)
+
+
+def french(error: PlatformError) -> str | None:
+    """What the catalogue says of this error in French; None when it does not know the code."""
+    entry = catalogue().get(error.code)
+    if entry is None:
+        return None
+    try:
+        return entry.fr.format_map(error.values)
+    except (KeyError, IndexError):
+        # Raised without the values that the text names: a contract test finds it, a reader gets English.
+        return None

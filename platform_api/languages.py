@@ -1,0 +1,22 @@
+"""The languages that the platform speaks to people, and which one a request asks for."""
+
+from enum import StrEnum
+
+from starlette.requests import HTTPConnection
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+
+class Language(StrEnum):
+    FRENCH = "fr"
+    ENGLISH = "en"
+
+
+def language_of(connection: HTTPConnection) -> Language:
+    return best_language(connection.headers.get("accept-language", ""))
+
+
+def best_language(accept_language: str) -> Language:
+    """RFC 9110 12.5.4; English for a program that asks for nothing."""
+    accepted = parse_accept_header(accept_language, LanguageAccept)
+    return Language(accepted.best_match([language.value for language in Language], Language.ENGLISH.value))
