@@ -14,6 +14,7 @@ from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
+from platform_api.execution import endpoints as execution
 from platform_api.files import endpoints as files
 from platform_api.files.rules import MAX_FILE_BYTES
 from platform_api.fleet import endpoints as fleet
@@ -66,6 +67,7 @@ def create_app() -> FastAPI:
     app.include_router(commands.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
+    app.include_router(execution.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

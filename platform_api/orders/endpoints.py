@@ -16,10 +16,8 @@ from platform_api.orders.schemas import (
     BidOut,
     CancelIn,
     HistoryOut,
-    LoadingIn,
     OrderIn,
     OrderOut,
-    ProofIn,
 )
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
@@ -108,28 +106,6 @@ def accept_bid(
 def cancel(order_id: UUID, body: CancelIn, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
     """Possible until the goods are on the truck."""
     return _shown(service.cancel_order(session, actor, order_id, reason=body.reason, now=now), actor)
-
-
-@router.post("/{order_id}/confirm-loading/", responses=errors(403, 404, 409, 422))
-def confirm_loading(
-    order_id: UUID,
-    session: SessionDep,
-    actor: CurrentActor,
-    now: NowDep,
-    body: LoadingIn | None = None,
-) -> OrderOut:
-    """By the driver or the carrier. Without it, leaving the pickup after a real stay counts as loaded."""
-    at = body.time if body else None
-    return _shown(service.confirm_loading(session, actor, order_id, at=at, now=now), actor)
-
-
-@router.post("/{order_id}/proof-of-delivery/", responses=errors(403, 404, 409, 422))
-def proof_of_delivery(
-    order_id: UUID, body: ProofIn, session: SessionDep, actor: CurrentActor, now: NowDep
-) -> OrderOut:
-    """By the driver or the carrier. Taken away from the fence it is flagged in the history, not refused."""
-    order = service.proof_of_delivery(session, actor, order_id, body.receipt(), at=body.time, now=now)
-    return _shown(order, actor)
 
 
 @router.post("/{order_id}/confirm-delivery/", responses=errors(403, 404, 409))

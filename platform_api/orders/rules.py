@@ -108,10 +108,6 @@ SHOWN_TO_BIDDERS = frozenset({S.DRAFT, S.POSTED, S.BIDDING, S.CANCELLED})
 # What a carrier that merely bid on an order may still read of its history, without evidence or actors.
 PUBLIC_ACTIONS = frozenset({Action.CREATED, Action.POSTED, Action.BID_ACCEPTED, Action.CANCELLED})
 
-# A phone's clock may run ahead of ours this much when it dates what its driver confirmed.
-MAX_CLOCK_AHEAD = timedelta(minutes=5)
-# Proof of delivery taken this near the fence still counts as taken at it, beside the fix's accuracy.
-POD_MARGIN_M = 100.0
 # The truck is still unloading when the shipper confirms: its fences watch it leave.
 FENCE_GRACE = timedelta(hours=24)
 
@@ -182,13 +178,6 @@ def may_create(actor: Actor) -> None:
 def _owner_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
     if actor.party_id != order.shipper_id and not actor.is_administrator:
         raise Forbidden("not_your_order", f"Only the shipper of this order may {what}.")
-
-
-def _crew_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
-    if actor.is_administrator:
-        return
-    if actor.party_id not in (order.driver_id, order.carrier_id):
-        raise Forbidden("not_your_load", f"Only the driver or the carrier of this order may {what}.")
 
 
 def post(order: OrderSnapshot, actor: Actor) -> bool:
@@ -282,76 +271,6 @@ def cancel(order: OrderSnapshot, actor: Actor) -> bool:
     if order.status not in CANCELLABLE:
         raise Conflict("order_not_cancellable", f"An order that is {order.status} cannot be cancelled.")
     return True
-
-
-def _dated(order: OrderSnapshot, at: datetime | None, now: datetime) -> datetime:
-    """When a person says it happened: offline phones tell it late, and never long ahead."""
-    time = at or now
-    if time > now + MAX_CLOCK_AHEAD:
-        raise Invalid("time_in_future", "The time lies in the future.")
-    if order.assigned_at is not None and time < order.assigned_at:
-        raise Invalid("time_before_assignment", "The time lies before the order was assigned.")
-    return time
-
-
-def status_once_loaded(status: OrderStatus) -> OrderStatus:
-    """What the crew's confirmation makes of it; a truck seen leaving stays IN_TRANSIT."""
-    return S.PICKED_UP if status in (S.ASSIGNED, S.PICKUP_PENDING) else status
-
-
-def confirm_loading(
-    order: OrderSnapshot, actor: Actor, now: datetime, *, at: datetime | None = None
-) -> datetime | None:
-    """When the goods were loaded, by the word of the crew; None = confirmed before.
-
-    Allowed before the arrival is known, as its pings may be late, and after the departure was seen,
-    as the phone may have been offline.
-    """
-    _crew_only(order, actor, "confirm loading")
-    if order.loading_confirmed_at is not None:
-        return None
-    if order.status not in UNDERWAY:
-        raise Conflict(
-            "order_not_underway", f"Loading cannot be confirmed while the order is {order.status}."
-        )
-    return _dated(order, at, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """`flags` say what speaks against the proof; they never refuse it."""
-
-    at: datetime
-    flags: tuple[str, ...]
-
-
-def proof_of_delivery(
-    order: OrderSnapshot,
-    actor: Actor,
-    now: datetime,
-    *,
-    at: datetime | None = None,
-    distance_m: float | None = None,
-    accuracy_m: float | None = None,
-    seen_at_fence: bool = False,
-) -> Delivery | None:
-    """The delivery, or None when there is one already.
-
-    `distance_m`: from the phone's fix to the delivery shape (<= 0 inside), None without a fix; then
-    `seen_at_fence` says whether the truck's own visits hold the time.
-    """
-    _crew_only(order, actor, "deliver it")
-    if order.delivered_at is not None:
-        return None
-    if order.status not in (S.PICKED_UP, S.IN_TRANSIT):
-        raise Conflict("order_not_picked_up", f"An order that is {order.status} cannot be delivered.")
-    time = _dated(order, at, now)
-    if order.loading_confirmed_at is not None and time < order.loading_confirmed_at:
-        raise Invalid("time_before_loading", "The time lies before the goods were loaded.")
-    if distance_m is None:
-        return Delivery(time, () if seen_at_fence else ("not_seen_at_fence",))
-    away = distance_m > POD_MARGIN_M + (accuracy_m or 0.0)
-    return Delivery(time, ("away_from_fence",) if away else ())
 
 
 def confirm_delivery(order: OrderSnapshot, actor: Actor) -> bool:

@@ -11,10 +11,10 @@ from geofence.errors import FenceError
 from geofence.geojson import parse_shape, to_geojson
 from geofence.shapes import signed_distance_m
 from platform_api.errors import Invalid
-from platform_api.fields import MAX_TEXT_CHARS, Id, Name, OptionalName, Time
+from platform_api.fields import MAX_TEXT_CHARS, Id, Name
 from platform_api.orders.models import Bid, Order, OrderHistory
 from platform_api.orders.rules import SHOWN_TO_BIDDERS, BidStatus, OrderStatus
-from platform_api.orders.service import Receipt, Site
+from platform_api.orders.service import Site
 
 # A billion XOF is some 1.5 million euros: more is a slip of the keyboard.
 MAX_AMOUNT_XOF = 1_000_000_000
@@ -196,33 +196,6 @@ class AcceptBidIn(_Body):
 
 class CancelIn(_Body):
     reason: Annotated[Text, Field(min_length=1)]
-
-
-class LoadingIn(_Body):
-    """`time`: when it was loaded, if the phone was offline; without it now."""
-
-    time: Time | None = None
-
-
-class PositionIn(_Body):
-    lat: Latitude
-    lon: Longitude
-    accuracy_m: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-
-
-class ProofIn(_Body):
-    """`time` and `position`: as the phone had them when the receiver signed."""
-
-    receiver_name: Name
-    time: Time | None = None
-    position: PositionIn | None = None
-    note: OptionalName = ""
-
-    def receipt(self) -> Receipt:
-        if self.position is None:
-            return Receipt(self.receiver_name, self.note)
-        here = self.position
-        return Receipt(self.receiver_name, self.note, here.lat, here.lon, here.accuracy_m)
 
 
 class HistoryOut(BaseModel):

@@ -1,0 +1,42 @@
+"""What the crew confirms on the road, under /api/v1/orders/."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from platform_api.actor import Actor
+from platform_api.deps import CurrentActor, NowDep, SessionDep
+from platform_api.execution import service
+from platform_api.execution.schemas import LoadingIn, ProofIn
+from platform_api.orders.models import Order
+from platform_api.orders.schemas import OrderOut
+from platform_api.orders.service import is_party
+from platform_api.schemas import errors
+
+router = APIRouter(prefix="/api/v1/orders", tags=["execution"], responses=errors(401))
+
+
+def _shown(order: Order, actor: Actor) -> OrderOut:
+    return OrderOut.of(order, party=is_party(order, actor))
+
+
+@router.post("/{order_id}/confirm-loading/", responses=errors(403, 404, 409, 422))
+def confirm_loading(
+    order_id: UUID,
+    session: SessionDep,
+    actor: CurrentActor,
+    now: NowDep,
+    body: LoadingIn | None = None,
+) -> OrderOut:
+    """By the driver or the carrier. Without it, leaving the pickup after a real stay counts as loaded."""
+    at = body.time if body else None
+    return _shown(service.confirm_loading(session, actor, order_id, at=at, now=now), actor)
+
+
+@router.post("/{order_id}/proof-of-delivery/", responses=errors(403, 404, 409, 422))
+def proof_of_delivery(
+    order_id: UUID, body: ProofIn, session: SessionDep, actor: CurrentActor, now: NowDep
+) -> OrderOut:
+    """By the driver or the carrier. Taken away from the fence it is flagged in the history, not refused."""
+    order = service.proof_of_delivery(session, actor, order_id, body.receipt(), at=body.time, now=now)
+    return _shown(order, actor)
