@@ -17,6 +17,7 @@ log = get_logger(__name__)
 TASK_MODULES = (
     "platform_api.orders.tasks",
     "platform_api.accounts.tasks",
+    "platform_api.bids.tasks",
     "platform_api.commands.tasks",
     "platform_api.duty.tasks",
     "platform_api.files.tasks",

@@ -12,6 +12,7 @@ from config.settings import get_settings
 from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
+from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
 from platform_api.execution import endpoints as execution
@@ -67,6 +68,7 @@ def create_app() -> FastAPI:
     app.include_router(commands.router)
     app.include_router(geofences.router)
     app.include_router(orders.router)
+    app.include_router(bids.router)
     app.include_router(execution.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)

@@ -4,20 +4,13 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from platform_api.actor import Actor
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.execution import service
 from platform_api.execution.schemas import LoadingIn, ProofIn
-from platform_api.orders.models import Order
-from platform_api.orders.schemas import OrderOut
-from platform_api.orders.service import is_party
+from platform_api.orders.schemas import OrderOut, shown_order
 from platform_api.schemas import errors
 
 router = APIRouter(prefix="/api/v1/orders", tags=["execution"], responses=errors(401))
-
-
-def _shown(order: Order, actor: Actor) -> OrderOut:
-    return OrderOut.of(order, party=is_party(order, actor))
 
 
 @router.post("/{order_id}/confirm-loading/", responses=errors(403, 404, 409, 422))
@@ -30,7 +23,7 @@ def confirm_loading(
 ) -> OrderOut:
     """By the driver or the carrier. Without it, leaving the pickup after a real stay counts as loaded."""
     at = body.time if body else None
-    return _shown(service.confirm_loading(session, actor, order_id, at=at, now=now), actor)
+    return shown_order(service.confirm_loading(session, actor, order_id, at=at, now=now), actor)
 
 
 @router.post("/{order_id}/proof-of-delivery/", responses=errors(403, 404, 409, 422))
@@ -39,4 +32,4 @@ def proof_of_delivery(
 ) -> OrderOut:
     """By the driver or the carrier. Taken away from the fence it is flagged in the history, not refused."""
     order = service.proof_of_delivery(session, actor, order_id, body.receipt(), at=body.time, now=now)
-    return _shown(order, actor)
+    return shown_order(order, actor)

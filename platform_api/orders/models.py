@@ -1,4 +1,4 @@
-"""Rows of orders, bids and the order's history. Columns and nothing else; decisions are in `rules`."""
+"""Rows of orders and their history. Columns and nothing else; decisions are in `rules`."""
 
 from datetime import datetime
 from typing import Any
@@ -48,21 +48,6 @@ class Order(Base):
     cancelled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-
-
-class Bid(Base):
-    __tablename__ = "bids"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
-    carrier_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicles.id"))
-    driver_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    amount_xof: Mapped[int]
-    message: Mapped[str]
-    status: Mapped[str]
-    expires_at: Mapped[datetime]
-    created_at: Mapped[datetime]
 
 
 class OrderHistory(Base):

@@ -1,4 +1,4 @@
-"""Queries over orders, bids and history. Every list of orders starts from `scoped`."""
+"""Queries over orders and their history. Every list of orders starts from `scoped`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,20 +7,16 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
-from platform_api.fleet.models import Vehicle
+from platform_api.bids.models import Bid
 from platform_api.geofences.models import Geofence
-from platform_api.orders.models import Bid, Order, OrderHistory
+from platform_api.orders.models import Order, OrderHistory
 from platform_api.orders.rules import (
     OPEN,
     PUBLIC_ACTIONS,
     SHOWN_TO_BIDDERS,
-    UNDERWAY,
     Action,
-    BidStatus,
     OrderStatus,
-    VehicleSnapshot,
     may_see_all,
 )
 from platform_api.pagination import PageQuery, fetch_page
@@ -69,22 +65,6 @@ def lock_order(session: Session, order_id: UUID, *, skip_locked: bool = False) -
     )
 
 
-def bids_of(session: Session, order_id: UUID) -> Sequence[Bid]:
-    """Fresh; only under the order's lock do they stay so."""
-    statement = select(Bid).where(Bid.order_id == order_id).order_by(Bid.created_at, Bid.id)
-    return session.scalars(statement.execution_options(populate_existing=True)).all()
-
-
-def list_bids(
-    session: Session, order_id: UUID, query: PageQuery, *, only_of: UUID | None
-) -> tuple[list[Bid], str | None]:
-    """`only_of`: bids are sealed, a carrier sees its own; None = all."""
-    statement = select(Bid).where(Bid.order_id == order_id)
-    if only_of is not None:
-        statement = statement.where(Bid.carrier_id == only_of)
-    return fetch_page(session, statement, (Bid.created_at, Bid.id), query)
-
-
 def list_history(
     session: Session, actor: Actor, order: Order, query: PageQuery, *, party: bool
 ) -> tuple[list[OrderHistory], str | None]:
@@ -118,50 +98,6 @@ def loading_confirmed_at(session: Session, order_id: UUID) -> datetime | None:
         .where(OrderHistory.order_id == order_id, OrderHistory.action == Action.LOADING_CONFIRMED)
         .limit(1)
     )
-
-
-def vehicle_snapshot(
-    session: Session, vehicle_id: int, *, lock: bool = False, besides: UUID | None = None
-) -> VehicleSnapshot | None:
-    """`lock`: keeps two orders from taking one vehicle at once. `besides`: the order that may have it."""
-    statement = select(Vehicle).where(Vehicle.id == vehicle_id)
-    if lock:
-        # NO KEY: telemetry goes on writing rows that refer to the vehicle.
-        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
-    vehicle = session.scalar(statement)
-    if vehicle is None:
-        return None
-    busy = select(Order.id).where(
-        Order.vehicle_id == vehicle_id, Order.status.in_(UNDERWAY), Order.id != besides
-    )
-    return VehicleSnapshot(vehicle.id, vehicle.carrier_id, vehicle.driver_id, session.scalar(busy.limit(1)))
-
-
-def drives_for(session: Session, driver_id: UUID, carrier_id: UUID) -> bool:
-    return (
-        session.scalar(
-            select(
-                exists().where(
-                    User.id == driver_id,
-                    User.role == Role.DRIVER,
-                    User.carrier_id == carrier_id,
-                    User.disabled.is_(False),
-                )
-            )
-        )
-        is True
-    )
-
-
-def hold_driver(session: Session, driver_id: UUID) -> bool:
-    """Whether he can be given an order; until the end of the transaction nobody erases or disables him."""
-    enabled = select(User.id).where(User.id == driver_id, User.disabled.is_(False))
-    return session.scalar(enabled.with_for_update(read=True)) is not None
-
-
-def orders_with_expired_bids(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
-    statement = select(Bid.order_id).where(Bid.status == BidStatus.PLACED, Bid.expires_at <= now)
-    return session.scalars(statement.distinct().limit(limit)).all()
 
 
 def silent_orders(session: Session, silence: timedelta, limit: int) -> Sequence[UUID]:

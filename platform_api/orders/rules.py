@@ -4,7 +4,7 @@ What geofences do to an order is in `progress`; this module is about people. Eve
 `platform_api.errors` class with a stable code when the answer is no.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from platform_api.actor import Actor, Role
-from platform_api.errors import Conflict, Forbidden, Invalid, NotFound
+from platform_api.errors import Conflict, Forbidden, Invalid
 
 
 class OrderStatus(StrEnum):
@@ -28,14 +28,6 @@ class OrderStatus(StrEnum):
     DISPUTED = "DISPUTED"
     RESOLVED = "RESOLVED"
     CANCELLED = "CANCELLED"
-
-
-class BidStatus(StrEnum):
-    PLACED = "PLACED"
-    ACCEPTED = "ACCEPTED"
-    LOST = "LOST"
-    WITHDRAWN = "WITHDRAWN"
-    EXPIRED = "EXPIRED"
 
 
 class Action(StrEnum):
@@ -128,25 +120,6 @@ class OrderSnapshot:
     delivered_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BidSnapshot:
-    id: UUID
-    carrier_id: UUID
-    vehicle_id: int
-    driver_id: UUID | None
-    amount_xof: int
-    status: BidStatus
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class VehicleSnapshot:
-    id: int
-    carrier_id: UUID | None
-    driver_id: UUID | None
-    busy_with: UUID | None = None  # another order UNDERWAY with this vehicle
-
-
 def state_diagram() -> str:
     """TRANSITIONS as a Mermaid state diagram, for the docs."""
     lines = ["stateDiagram-v2", "    [*] --> DRAFT"]
@@ -175,14 +148,15 @@ def may_create(actor: Actor) -> None:
         raise Forbidden("role_not_allowed", "Only shippers and freight brokers create orders.")
 
 
-def _owner_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
+def owner_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
+    """Raises Forbidden `not_your_order` to everybody but the shipper and administrators."""
     if actor.party_id != order.shipper_id and not actor.is_administrator:
         raise Forbidden("not_your_order", f"Only the shipper of this order may {what}.")
 
 
 def post(order: OrderSnapshot, actor: Actor) -> bool:
     """True = post it now; False = it was posted before (a repeated click)."""
-    _owner_only(order, actor, "post it")
+    owner_only(order, actor, "post it")
     if order.status in OPEN:
         return False
     if order.status is not S.DRAFT:
@@ -190,82 +164,9 @@ def post(order: OrderSnapshot, actor: Actor) -> bool:
     return True
 
 
-def place_bid(order: OrderSnapshot, actor: Actor, vehicle: VehicleSnapshot | None, amount_xof: int) -> None:
-    """Raises unless a carrier offers a vehicle of its own on an open order, with somebody to drive it.
-
-    A vehicle that is busy now may bid: it may be free by the time the bid is accepted.
-    """
-    if actor.role is not Role.CARRIER:
-        raise Forbidden("role_not_allowed", "Only carriers bid.")
-    if order.status not in OPEN:
-        raise Conflict("order_not_open", f"An order that is {order.status} takes no bids.")
-    if amount_xof <= 0:
-        raise Invalid("invalid_amount", "A bid is a whole number of XOF above zero.")
-    if vehicle is None or vehicle.carrier_id != actor.party_id:
-        raise NotFound("vehicle_not_found", "You have no such vehicle.")
-
-
-def withdraw_bid(bid: BidSnapshot, actor: Actor) -> bool:
-    """True = withdraw it now; False = it was withdrawn before."""
-    if bid.carrier_id != actor.party_id:
-        raise NotFound("bid_not_found", "You have no such bid on this order.")
-    if bid.status is BidStatus.WITHDRAWN:
-        return False
-    if bid.status is not BidStatus.PLACED:
-        raise Conflict("bid_not_open", f"A bid that is {bid.status} cannot be withdrawn.")
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Award:
-    """What accepting a bid brings about. `repeated`: it had been accepted before, nothing is to be done."""
-
-    winner: BidSnapshot
-    losers: tuple[UUID, ...]
-    repeated: bool = False
-
-
-def accept(
-    order: OrderSnapshot, bids: Sequence[BidSnapshot], bid_id: UUID, actor: Actor, now: datetime
-) -> Award:
-    """Who wins and who loses. The same bid accepted again by its shipper is no error."""
-    _owner_only(order, actor, "accept a bid")
-    bid = next((bid for bid in bids if bid.id == bid_id), None)
-    if bid is None:
-        raise NotFound("bid_not_found", "There is no such bid on this order.")
-    if bid.status is BidStatus.ACCEPTED and order.status is not S.CANCELLED:
-        return Award(bid, (), repeated=True)
-    if order.status not in OPEN:
-        raise Conflict("order_not_open", f"This order is {order.status}: no bid can be accepted any more.")
-    if bid.status is BidStatus.PLACED and now < bid.expires_at:
-        losers = tuple(b.id for b in bids if b.status is BidStatus.PLACED and b.id != bid_id)
-        return Award(bid, losers)
-    if bid.status in (BidStatus.PLACED, BidStatus.EXPIRED):
-        raise Conflict("bid_expired", "This bid has expired.")
-    raise Conflict("bid_not_open", f"A bid that is {bid.status} cannot be accepted.")
-
-
-def assign_vehicle(winner: BidSnapshot, vehicle: VehicleSnapshot | None, *, driver_stays: bool) -> UUID:
-    """The driver who will drive: the bid's while he still drives for the carrier, else the vehicle's.
-
-    One vehicle carries one order at a time.
-
-    Part loads would need a sequence of stops, which two independent orders do not have: what a
-    truck does at one order's fence would be read as progress of the other.
-    """
-    if vehicle is None or vehicle.carrier_id != winner.carrier_id:
-        raise Conflict("vehicle_gone", "The vehicle of this bid is no longer the carrier's.")
-    if vehicle.busy_with is not None:
-        raise Conflict("vehicle_busy", "The vehicle of this bid is on another order.")
-    driver_id = winner.driver_id if driver_stays else vehicle.driver_id
-    if driver_id is None:
-        raise Conflict("vehicle_without_driver", "The vehicle of this bid has no driver.")
-    return driver_id
-
-
 def cancel(order: OrderSnapshot, actor: Actor) -> bool:
     """True = cancel it now; False = it was cancelled before."""
-    _owner_only(order, actor, "cancel it")
+    owner_only(order, actor, "cancel it")
     if order.status is S.CANCELLED:
         return False
     if order.status not in CANCELLABLE:
@@ -275,7 +176,7 @@ def cancel(order: OrderSnapshot, actor: Actor) -> bool:
 
 def confirm_delivery(order: OrderSnapshot, actor: Actor) -> bool:
     """True = complete it now; False = it was completed before."""
-    _owner_only(order, actor, "confirm the delivery")
+    owner_only(order, actor, "confirm the delivery")
     if order.status is S.COMPLETED:
         return False
     if order.status is not S.DELIVERED:

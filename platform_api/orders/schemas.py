@@ -10,14 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from geofence.errors import FenceError
 from geofence.geojson import parse_shape, to_geojson
 from geofence.shapes import signed_distance_m
+from platform_api.actor import Actor
 from platform_api.errors import Invalid
-from platform_api.fields import MAX_TEXT_CHARS, Id, Name
-from platform_api.orders.models import Bid, Order, OrderHistory
-from platform_api.orders.rules import SHOWN_TO_BIDDERS, BidStatus, OrderStatus
-from platform_api.orders.service import Site
+from platform_api.fields import MAX_TEXT_CHARS, Name
+from platform_api.orders.models import Order, OrderHistory
+from platform_api.orders.rules import SHOWN_TO_BIDDERS, OrderStatus
+from platform_api.orders.service import Site, is_party
 
-# A billion XOF is some 1.5 million euros: more is a slip of the keyboard.
-MAX_AMOUNT_XOF = 1_000_000_000
 # Heavier than any road transport by special permit.
 MAX_WEIGHT_KG = 500_000
 MAX_ROUTE_POINTS = 5_000
@@ -157,41 +156,14 @@ _FOR_PARTIES = (
 )  # fmt: skip
 
 
+def shown_order(order: Order, actor: Actor) -> OrderOut:
+    """What this actor is shown of an order that he may know of."""
+    return OrderOut.of(order, party=is_party(order, actor))
+
+
 def _shown_status(order: Order, *, party: bool) -> OrderStatus:
     status = OrderStatus(order.status)
     return status if party or status in SHOWN_TO_BIDDERS else OrderStatus.ASSIGNED
-
-
-class BidIn(_Body):
-    """`amount_xof`: whole francs. Without `driver_id` the vehicle's driver at the time of acceptance."""
-
-    vehicle_id: Id
-    amount_xof: int = Field(ge=1, le=MAX_AMOUNT_XOF, strict=True)
-    driver_id: UUID | None = None
-    message: Text = ""
-
-
-class BidOut(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    order_id: UUID
-    carrier_id: UUID
-    vehicle_id: int
-    driver_id: UUID | None
-    amount_xof: int
-    message: str
-    status: BidStatus
-    expires_at: datetime
-    created_at: datetime
-
-    @classmethod
-    def of(cls, bid: Bid) -> Self:
-        return cls.model_validate(bid)
-
-
-class AcceptBidIn(_Body):
-    bid_id: UUID
 
 
 class CancelIn(_Body):

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.actor import Actor
+from platform_api.bids import repository as bids
 from platform_api.errors import NotFound
 from platform_api.orders import repository, rules
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
-from platform_api.orders.rules import Action, BidStatus, OrderStatus
+from platform_api.orders.rules import Action, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,7 @@ def cancel_order(session: Session, actor: Actor, order_id: UUID, *, reason: str,
     order, facts = locked_order(session, actor, order_id)
     if not rules.cancel(facts, actor):
         return order
-    for bid in repository.bids_of(session, order_id):
-        if bid.status == BidStatus.PLACED:
-            bid.status = BidStatus.LOST
+    bids.lose_open_bids(session, order_id)
     order.cancelled_at = now
     repository.retire_fences(session, _fences(order), now)
     cancelled = OrderStatus.CANCELLED

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from config.database import get_engine
 from platform_api.actor import Role
-from platform_api.orders import tasks
+from platform_api.bids import tasks
 from tests.integration.orders.world import DELIVERY, ORDER, PICKUP, Stay, World
 from tests.support.api import Person, code_of, person
 

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from platform_api.orders import bids, service
+from platform_api.bids import service as bids
+from platform_api.orders import service
 from tests.integration.orders.world import Market, World, actor_of, open_market
 from tests.support.races import Act, race
 

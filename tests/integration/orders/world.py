@@ -16,8 +16,9 @@ from geofence.crossings import Fix
 from ingest.diff import Visit, diff
 from ingest.visit_store import apply_changes, stored_visits
 from platform_api.actor import Actor, Role
+from platform_api.bids import service as bids
 from platform_api.fleet.models import Vehicle
-from platform_api.orders import bids, following, service
+from platform_api.orders import following, service
 from platform_api.orders.schemas import OrderIn
 from tests.support.api import Person, code_of, person
 

@@ -22,7 +22,7 @@ from config import clock
 from config.database import transaction
 from config.settings import get_settings
 from platform_api.actor import Role
-from platform_api.orders import bids
+from platform_api.bids import service as bids
 from platform_api.privacy import erasing, exporting, files, jobs, tasks
 from platform_api.privacy.erasing import Progress
 from tests.integration.orders.world import Stay, actor_of

@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.actor import Actor
+from platform_api.bids import repository, rules
+from platform_api.bids.models import Bid
+from platform_api.bids.rules import BidStatus
 from platform_api.errors import Conflict, NotFound
 from platform_api.geofences import service as geofences
-from platform_api.orders import repository, rules
-from platform_api.orders.models import Bid, Order
+from platform_api.orders.models import Order
 from platform_api.orders.recording import record
-from platform_api.orders.rules import Action, BidStatus, OrderStatus
+from platform_api.orders.repository import lock_order
+from platform_api.orders.rules import Action, OrderStatus
 from platform_api.orders.service import locked_order
 
 
@@ -135,7 +138,7 @@ def expire_bids(session: Session, now: datetime, limit: int = 200) -> int:
     """How many bids expired. Orders that somebody is acting on wait for the next round."""
     expired = 0
     for order_id in repository.orders_with_expired_bids(session, now, limit):
-        order = repository.lock_order(session, order_id, skip_locked=True)
+        order = lock_order(session, order_id, skip_locked=True)
         if order is None:
             continue
         for bid in repository.bids_of(session, order_id):
