@@ -12,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from platform_api.actor import Actor, Role
-from platform_api.errors import Conflict, Forbidden, Invalid
+from platform_api.errors import Conflict, Forbidden
 
 
 class OrderStatus(StrEnum):
