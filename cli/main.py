@@ -30,6 +30,7 @@ COMMANDS = {
     "decode": Target("cli.decode:decode", "Show what the platform makes of one payload."),
     "deadletters": Target("cli.deadletters:app", "List, show and play again the messages that were refused."),
     "doctor": Target("cli.doctor:doctor", "Say which parts are there, and what to do about the others."),
+    "codes": Target("cli.codes:codes", "Print every error code of the API (docs/errors.md)."),
     "createsuperuser": Target("cli.accounts:createsuperuser", "Create an administrator."),
 }
 

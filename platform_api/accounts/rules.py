@@ -43,6 +43,8 @@ def check_password(password: str) -> None:
         raise Invalid(
             "invalid_password",
             f"A password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters.",
+            shortest=MIN_PASSWORD_CHARS,
+            longest=MAX_PASSWORD_CHARS,
         )
 
 

@@ -29,14 +29,26 @@ class Code:
 
 
 @lru_cache
+def by_feature() -> Mapping[str, Mapping[str, Code]]:
+    """Feature (the file's name) -> code -> what it means."""
+    files = sorted(Path(__file__).parent.glob("*.toml"))
+    return MappingProxyType({path.stem: _read(path) for path in files})
+
+
+def _read(path: Path) -> Mapping[str, Code]:
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType({name: Code(**entry) for name, entry in entries.items()})
+
+
+@lru_cache
 def catalogue() -> Mapping[str, Code]:
     """By code. Raises ValueError when two files hold the same code."""
     found: dict[str, Code] = {}
-    for path in sorted(Path(__file__).parent.glob("*.toml")):
-        for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+    for feature, codes in by_feature().items():
+        for name, code in codes.items():
             if name in found:
-                raise ValueError(f"{path.name}: {name} is in the catalogue already")
-            found[name] = Code(**entry)
+                raise ValueError(f"{feature}.toml: {name} is in the catalogue already")
+            found[name] = code
     return MappingProxyType(found)
 
 

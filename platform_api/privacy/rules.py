@@ -73,7 +73,12 @@ def may_see(actor: Actor, subject_id: UUID) -> bool:
 
 def check_exports(asked_today: int) -> None:
     if asked_today >= EXPORTS_A_DAY:
-        raise TooMany("too_many_exports", f"At most {EXPORTS_A_DAY} exports a day.", retry_after_s=24 * 3600)
+        raise TooMany(
+            "too_many_exports",
+            f"At most {EXPORTS_A_DAY} exports a day.",
+            retry_after_s=24 * 3600,
+            limit=EXPORTS_A_DAY,
+        )
 
 
 def check_download(state: ExportState) -> None:

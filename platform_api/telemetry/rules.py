@@ -47,7 +47,9 @@ def asked_span(start: datetime | None, end: datetime | None, now: datetime) -> S
     if end is not None and end <= begin:
         raise BadRequest("invalid_range", "`to` must be after `from`.")
     if until - begin > MAX_RANGE:
-        raise BadRequest("range_too_long", f"Ask for at most {MAX_RANGE.days} days at once.")
+        raise BadRequest(
+            "range_too_long", f"Ask for at most {MAX_RANGE.days} days at once.", days=MAX_RANGE.days
+        )
     # Without `to` no end: a device's clock may run ahead of ours.
     return Span(begin, end)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.actor import Actor, Role
-from platform_api.errors import BadRequest, Forbidden, NotFound
+from platform_api.errors import Forbidden, NotFound
 from platform_api.pagination import decode_cursor, encode_cursor
 from platform_api.privacy import access
 from platform_api.privacy.access import Access
@@ -134,8 +134,6 @@ def find_nearby_drivers(
     """Free trucks around a point, nearest first; a carrier sees its own."""
     if actor.role not in NEARBY_ROLES and not actor.is_administrator:
         raise Forbidden("role_not_allowed", f"Only for: {', '.join(NEARBY_ROLES)}.")
-    if not 0 < radius_km <= rules.MAX_RADIUS_KM:
-        raise BadRequest("radius_out_of_range", f"radius_km is above 0 and up to {rules.MAX_RADIUS_KM:g}.")
     own = actor.role is Role.CARRIER and not actor.is_administrator
     candidates = repository.available(
         session,

@@ -164,7 +164,11 @@ def _parse_order_id(text: str) -> UUID:
 @contextmanager
 def _counted(open_sockets: Counter[UUID], user_id: UUID) -> Iterator[None]:
     if open_sockets[user_id] >= MAX_SOCKETS_PER_USER:
-        raise TooMany("too_many_sockets", f"At most {MAX_SOCKETS_PER_USER} live connections at once.")
+        raise TooMany(
+            "too_many_sockets",
+            f"At most {MAX_SOCKETS_PER_USER} live connections at once.",
+            limit=MAX_SOCKETS_PER_USER,
+        )
     open_sockets[user_id] += 1
     try:
         yield
