@@ -13,6 +13,7 @@ from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.bids import endpoints as bids
+from platform_api.alerts import endpoints as alerts
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
 from platform_api.execution import endpoints as execution
@@ -76,5 +77,6 @@ def create_app() -> FastAPI:
     app.include_router(privacy.router)
     app.include_router(tracking.router)
     app.include_router(accounting.router)
+    app.include_router(alerts.router)
     app.include_router(sockets.router)
     return app

@@ -13,8 +13,9 @@ from config.database import transaction
 from platform_api.accounts import service as accounts
 from platform_api.actor import Actor, Role
 from platform_api.errors import Forbidden, Unauthorised
+from platform_api.languages import Language, language_of
 
-__all__ = ["Actor", "CurrentActor", "NowDep", "Role", "SessionDep", "require_role"]
+__all__ = ["Actor", "CurrentActor", "LanguageDep", "NowDep", "Role", "SessionDep", "require_role"]
 
 
 async def _session_slot(request: Request) -> AsyncIterator[None]:
@@ -41,6 +42,14 @@ async def _now() -> datetime:
 
 
 NowDep = Annotated[datetime, Depends(_now)]
+
+
+async def _language(request: Request) -> Language:
+    return language_of(request)
+
+
+# What Accept-Language asks for.
+LanguageDep = Annotated[Language, Depends(_language)]
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /api/v1/auth/login/")
 

@@ -1,0 +1,73 @@
+"""Queries over alerts; each starts from one party's inbox."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session
+
+from platform_api.actor import Actor
+from platform_api.alerts.models import Alert
+from platform_api.pagination import PageQuery, fetch_page
+
+OPEN = (Alert.acknowledged_at.is_(None), Alert.withdrawn_at.is_(None))
+
+
+def inbox(actor: Actor) -> Select[Alert]:
+    return select(Alert).where(Alert.party_id == actor.party_id)
+
+
+def page_alerts(
+    session: Session,
+    actor: Actor,
+    query: PageQuery,
+    *,
+    is_open: bool | None,
+    kind: str | None,
+    order_id: UUID | None,
+) -> tuple[list[Alert], str | None]:
+    """Newest told first; withdrawn ones are not open."""
+    statement = inbox(actor)
+    if is_open is True:
+        statement = statement.where(*OPEN)
+    elif is_open is False:
+        statement = statement.where(~(OPEN[0] & OPEN[1]))
+    if kind is not None:
+        statement = statement.where(Alert.kind == kind)
+    if order_id is not None:
+        statement = statement.where(Alert.order_id == order_id)
+    return fetch_page(session, statement, [Alert.id], query)
+
+
+def find_alert(session: Session, actor: Actor, alert_id: int) -> Alert | None:
+    """Locked."""
+    return session.scalar(inbox(actor).where(Alert.id == alert_id).with_for_update())
+
+
+def open_counts(session: Session, actor: Actor) -> dict[str, int]:
+    """By severity; those without any are left out."""
+    statement = (
+        select(Alert.severity, func.count().label("number"))
+        .where(Alert.party_id == actor.party_id, *OPEN)
+        .group_by(Alert.severity)
+    )
+    return {row.severity: row.number for row in session.execute(statement)}
+
+
+def acknowledge_open(session: Session, actor: Actor, *, up_to: int | None, now: datetime) -> int:
+    """How many of the inbox were acknowledged by this; `up_to`: of ids no greater."""
+    statement = update(Alert).where(Alert.party_id == actor.party_id, *OPEN)
+    if up_to is not None:
+        statement = statement.where(Alert.id <= up_to)
+    done = statement.values(acknowledged_at=now, acknowledged_by=actor.user_id).returning(Alert.id)
+    return len(session.scalars(done).all())
+
+
+def told(session: Session, dedup: str, party_id: UUID | None = None) -> Sequence[Alert]:
+    """The rows of one thing that was told, locked; of one party, or of all."""
+    statement = select(Alert).where(Alert.dedup == dedup).order_by(Alert.id)
+    if party_id is not None:
+        statement = statement.where(Alert.party_id == party_id)
+    # Somebody may have acknowledged it between an earlier read in this session and the lock.
+    return session.scalars(statement.with_for_update().execution_options(populate_existing=True)).all()
