@@ -12,8 +12,8 @@ from config.settings import get_settings
 from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
-from platform_api.bids import endpoints as bids
 from platform_api.alerts import endpoints as alerts
+from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
 from platform_api.execution import endpoints as execution
