@@ -91,7 +91,8 @@ def test_what_a_model_leaves_to_the_database_has_a_default_there(inspector: sa.I
     stored = columns_of(inspector, table)
     for column in Base.metadata.tables[table].columns:
         if column.server_default is not None or column.identity is not None:
-            filled = stored[column.name]["default"] is not None or "identity" in stored[column.name]
+            found = stored[column.name]
+                filled = found["default"] is not None or "identity" in found or "computed" in found
             assert filled, f"{table}.{column.name}"
 
 
