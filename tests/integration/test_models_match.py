@@ -92,7 +92,7 @@ def test_what_a_model_leaves_to_the_database_has_a_default_there(inspector: sa.I
     for column in Base.metadata.tables[table].columns:
         if column.server_default is not None or column.identity is not None:
             found = stored[column.name]
-                filled = found["default"] is not None or "identity" in found or "computed" in found
+            filled = found["default"] is not None or "identity" in found or "computed" in found
             assert filled, f"{table}.{column.name}"
 
 
