@@ -20,6 +20,7 @@ from platform_api.execution import endpoints as execution
 from platform_api.files import endpoints as files
 from platform_api.files.rules import MAX_FILE_BYTES
 from platform_api.fleet import endpoints as fleet
+from platform_api.fleet import vehicle_endpoints
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
@@ -29,6 +30,7 @@ from platform_api.retention import endpoints as retention
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
+from platform_api.vehicle_types import endpoints as vehicle_types
 
 MAX_BODY_BYTES = 1024 * 1024
 # Connections that requests leave to WebSockets and the health check, which take one only while they hold a thread.
@@ -64,6 +66,8 @@ def create_app() -> FastAPI:
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(files.router)
+    app.include_router(vehicle_types.router)
+    app.include_router(vehicle_endpoints.router)
     app.include_router(fleet.router)
     app.include_router(presence.router)
     app.include_router(commands.router)

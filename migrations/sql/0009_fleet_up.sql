@@ -1,0 +1,66 @@
+-- Vehicle types ------------------------------------------------------------------
+-- A catalogue that administrators edit. Typical sizes are for search and advice: a vehicle has its own.
+CREATE TABLE vehicle_types (
+    code             text PRIMARY KEY CHECK (code ~ '^[A-Z][A-Z0-9_]{1,31}$'),
+    name_fr          text NOT NULL,
+    name_en          text NOT NULL,
+    min_capacity_kg  integer CHECK (min_capacity_kg > 0),
+    max_capacity_kg  integer CHECK (max_capacity_kg > 0),
+    min_volume_m3    double precision CHECK (min_volume_m3 > 0),
+    max_volume_m3    double precision CHECK (max_volume_m3 > 0),
+    -- twenty-foot containers
+    max_teu          smallint CHECK (max_teu > 0),
+    covered          boolean NOT NULL DEFAULT false,
+    refrigerated     boolean NOT NULL DEFAULT false,
+    liquid           boolean NOT NULL DEFAULT false,
+    bulk             boolean NOT NULL DEFAULT false,
+    container        boolean NOT NULL DEFAULT false,
+    -- its usual load needs a permit (convoi exceptionnel)
+    abnormal_load    boolean NOT NULL DEFAULT false,
+    -- false: kept for the vehicles that have it, offered to no new one
+    active           boolean NOT NULL DEFAULT true,
+    position         smallint NOT NULL DEFAULT 100,
+    version          integer NOT NULL DEFAULT 1,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    CHECK (max_capacity_kg >= min_capacity_kg),
+    CHECK (max_volume_m3 >= min_volume_m3)
+);
+INSERT INTO vehicle_types (position, code, name_fr, name_en, min_capacity_kg, max_capacity_kg,
+                           min_volume_m3, max_volume_m3, max_teu,
+                           covered, refrigerated, liquid, bulk, container, abnormal_load) VALUES
+    (10, 'BENNE', 'Camion benne ou semi-benne', 'Tipper truck or trailer', 16000, 30000, NULL, NULL, NULL,
+        false, false, false, true, false, false),
+    (20, 'PORTEUR', 'Camion porteur', 'Rigid truck', 3500, 16000, NULL, NULL, NULL,
+        false, false, false, false, false, false),
+    (30, 'SEMI_PLATEAU', 'Semi-remorque plateau ou à ridelles', 'Flatbed or dropside semi-trailer', 25000, 32000,
+        NULL, NULL, NULL, false, false, false, false, false, false),
+    (40, 'SEMI_TAUTLINER', 'Semi-remorque bâchée (savoyarde)', 'Curtain-sided semi-trailer', 25000, 30000,
+        NULL, NULL, NULL, true, false, false, false, false, false),
+    (50, 'FOURGON', 'Fourgon à caisse fermée', 'Box truck', 1000, 10000, NULL, NULL, NULL,
+        true, false, false, false, false, false),
+    (60, 'FRIGO', 'Camion frigorifique', 'Refrigerated truck', 3000, 25000, NULL, NULL, NULL,
+        true, true, false, false, false, false),
+    (70, 'CITERNE', 'Camion-citerne', 'Tanker', NULL, NULL, 15, 45, NULL,
+        false, false, true, false, false, false),
+    (80, 'PORTE_CONTENEUR', 'Porte-conteneur (châssis squelettique)', 'Container chassis', NULL, NULL, NULL, NULL, 2,
+        false, false, false, false, true, false),
+    (90, 'PORTE_ENGINS', 'Porte-engins', 'Low loader', NULL, NULL, NULL, NULL, NULL,
+        false, false, false, false, false, true),
+    (100, 'MARAICHER', 'Maraîcher, pick-up ou camionnette', 'Pick-up or light truck', NULL, 3500, NULL, NULL, NULL,
+        false, false, false, false, false, false);
+
+ALTER TABLE vehicles
+    ADD COLUMN type_code text REFERENCES vehicle_types (code),
+    ADD COLUMN volume_m3 double precision CHECK (volume_m3 > 0),
+    -- empty, and laden at most, as the carte grise says (PV, PTAC or PTRA)
+    ADD COLUMN tare_kg integer CHECK (tare_kg > 0),
+    ADD COLUMN ptac_kg integer CHECK (ptac_kg > 0),
+    ADD COLUMN axle_configuration text CHECK (axle_configuration IN (
+        'RIGID_2', 'RIGID_3', 'RIGID_4', 'ARTICULATED_3', 'ARTICULATED_4', 'ARTICULATED_5', 'ARTICULATED_6',
+        'ROAD_TRAIN_4', 'ROAD_TRAIN_5', 'ROAD_TRAIN_6')),
+    -- outside, with the load bed
+    ADD COLUMN length_m double precision CHECK (length_m > 0),
+    ADD COLUMN width_m double precision CHECK (width_m > 0),
+    ADD COLUMN height_m double precision CHECK (height_m > 0),
+    ADD COLUMN version integer NOT NULL DEFAULT 1;
+CREATE INDEX vehicles_type ON vehicles (type_code);

@@ -1,4 +1,4 @@
-"""/api/v1/fleet/: a carrier's vehicles, drivers and devices."""
+"""/api/v1/fleet/: a carrier's drivers and devices; its vehicles are in `vehicle_endpoints`."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Response
 
 from platform_api.actor import Actor, Role
 from platform_api.deps import CurrentActor, NowDep, SessionDep, require_role
-from platform_api.fields import Id
 from platform_api.fleet import repository, service
 from platform_api.fleet.schemas import (
     AssignIn,
@@ -19,9 +18,6 @@ from platform_api.fleet.schemas import (
     MqttSecretOut,
     MqttTokenOut,
     UnassignIn,
-    VehicleChange,
-    VehicleIn,
-    VehicleOut,
 )
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
@@ -31,45 +27,6 @@ router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], responses=errors(401,
 Carrier = Annotated[Actor, Depends(require_role(Role.CARRIER))]
 Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR))]
 DeviceViewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.DRIVER, Role.ADMINISTRATOR))]
-
-
-@router.post("/vehicles/", status_code=201, responses=errors(404, 409, 422))
-def add_vehicle(body: VehicleIn, session: SessionDep, actor: Carrier) -> VehicleOut:
-    vehicle = service.add_vehicle(
-        session,
-        actor,
-        plate=body.plate,
-        name=body.name,
-        capacity_kg=body.capacity_kg,
-        driver_id=body.driver_id,
-    )
-    return VehicleOut.of(vehicle)
-
-
-@router.get("/vehicles/", responses=errors(400))
-def list_vehicles(session: SessionDep, actor: Viewer, page: PageDep) -> Page[VehicleOut]:
-    rows, next_cursor = repository.page_vehicles(session, actor, page)
-    return page_of(rows, next_cursor, VehicleOut.of)
-
-
-@router.get("/vehicles/{vehicle_id}/", responses=errors(404))
-def get_vehicle(vehicle_id: Id, session: SessionDep, actor: Viewer) -> VehicleOut:
-    return VehicleOut.of(service.get_vehicle(session, actor, vehicle_id))
-
-
-@router.patch("/vehicles/{vehicle_id}/", responses=errors(404, 422))
-def change_vehicle(vehicle_id: Id, body: VehicleChange, session: SessionDep, actor: Carrier) -> VehicleOut:
-    vehicle = service.change_vehicle(
-        session,
-        actor,
-        vehicle_id,
-        name=body.name,
-        available=body.available,
-        capacity_kg=body.capacity_kg,
-        change_driver="driver_id" in body.model_fields_set,
-        driver_id=body.driver_id,
-    )
-    return VehicleOut.of(vehicle)
 
 
 @router.post("/drivers/", responses=errors(404, 409, 422))

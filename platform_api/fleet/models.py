@@ -7,6 +7,9 @@ from sqlalchemy import ForeignKey, Identity, Integer, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from platform_api.models_base import Base
+from platform_api.vehicle_types.models import VehicleType
+
+__all__ = ["Device", "DeviceAssignment", "DirtyVehicle", "Vehicle", "VehicleType"]
 
 
 class Vehicle(Base):
@@ -17,8 +20,19 @@ class Vehicle(Base):
     driver_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     plate: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(server_default="")
+    type_code: Mapped[str | None] = mapped_column(ForeignKey("vehicle_types.code"))
     capacity_kg: Mapped[int | None] = mapped_column(Integer)
+    volume_m3: Mapped[float | None]
+    # empty, and laden at most, as the carte grise says (PV, PTAC or PTRA)
+    tare_kg: Mapped[int | None] = mapped_column(Integer)
+    ptac_kg: Mapped[int | None] = mapped_column(Integer)
+    axle_configuration: Mapped[str | None]
+    # outside, with the load bed
+    length_m: Mapped[float | None]
+    width_m: Mapped[float | None]
+    height_m: Mapped[float | None]
     available: Mapped[bool] = mapped_column(server_default="true")
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -99,7 +99,9 @@ def forget_driver(session: Session, driver_id: UUID) -> None:
 
     His phones are shut out: they may be in his pocket, and nobody's phone is followed at all times.
     """
-    session.execute(update(Vehicle).where(Vehicle.driver_id == driver_id).values(driver_id=None))
+    session.execute(update(Vehicle)
+        .where(Vehicle.driver_id == driver_id)
+        .values(driver_id=None, version=Vehicle.version + 1))
     session.execute(
         text(
             "UPDATE mqtt_credentials SET disabled = true"

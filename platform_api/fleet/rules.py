@@ -23,6 +23,21 @@ class DeviceKind(StrEnum):
     GATEWAY = "gateway"
 
 
+class AxleConfiguration(StrEnum):
+    """How a truck stands on the road, and its number of axles with the trailer; 6 means six or more."""
+
+    RIGID_2 = "RIGID_2"
+    RIGID_3 = "RIGID_3"
+    RIGID_4 = "RIGID_4"
+    ARTICULATED_3 = "ARTICULATED_3"
+    ARTICULATED_4 = "ARTICULATED_4"
+    ARTICULATED_5 = "ARTICULATED_5"
+    ARTICULATED_6 = "ARTICULATED_6"
+    ROAD_TRAIN_4 = "ROAD_TRAIN_4"
+    ROAD_TRAIN_5 = "ROAD_TRAIN_5"
+    ROAD_TRAIN_6 = "ROAD_TRAIN_6"
+
+
 # Of a vehicle's devices the one with the lowest number is the best source. A gateway is none.
 DEFAULT_PRIORITIES = {DeviceKind.TRACKER: 100, DeviceKind.PHONE: 200, DeviceKind.GATEWAY: 100}
 MAX_PRIORITY = 1000

@@ -9,55 +9,13 @@ from pydantic import BaseModel, Field, StringConstraints
 from brokers.topics import DEVICE_UID_MAX_CHARS
 from platform_api.accounts.models import User
 from platform_api.accounts.schemas import Phone
-from platform_api.fields import Id, OptionalName, Time
-from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
+from platform_api.fields import Id, Time
+from platform_api.fleet.models import Device, DeviceAssignment
 from platform_api.fleet.rules import MAX_PRIORITY, DeviceKind
 from platform_api.fleet.service import DeviceSecret, DeviceToken
 from platform_api.schemas import StrictBody
 
-MAX_CAPACITY_KG = 1_000_000
-MAX_PLATE_INPUT_CHARS = 40
-
-CapacityKg = Annotated[int, Field(ge=1, le=MAX_CAPACITY_KG)]
 Priority = Annotated[int, Field(ge=0, le=MAX_PRIORITY)]
-
-
-class VehicleIn(StrictBody):
-    plate: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PLATE_INPUT_CHARS)]
-    name: OptionalName = ""
-    capacity_kg: CapacityKg | None = None
-    driver_id: UUID | None = None
-
-
-class VehicleChange(StrictBody):
-    """What is left out stays; `"driver_id": null` takes the driver off."""
-
-    name: OptionalName | None = None
-    available: bool | None = None
-    capacity_kg: CapacityKg | None = None
-    driver_id: UUID | None = None
-
-
-class VehicleOut(BaseModel):
-    id: int
-    plate: str
-    name: str
-    capacity_kg: int | None
-    available: bool
-    driver_id: UUID | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, vehicle: Vehicle) -> Self:
-        return cls(
-            id=vehicle.id,
-            plate=vehicle.plate,
-            name=vehicle.name,
-            capacity_kg=vehicle.capacity_kg,
-            available=vehicle.available,
-            driver_id=vehicle.driver_id,
-            created_at=vehicle.created_at,
-        )
 
 
 class DriverIn(StrictBody):

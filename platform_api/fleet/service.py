@@ -33,23 +33,6 @@ class DeviceToken:
     expires_at: datetime
 
 
-def add_vehicle(
-    session: Session, actor: Actor, *, plate: str, name: str, capacity_kg: int | None, driver_id: UUID | None
-) -> Vehicle:
-    """A plate registered before ends in the unique constraint: Conflict `plate_taken`."""
-    _check_own_driver(session, actor, driver_id)
-    vehicle = Vehicle(
-        carrier_id=actor.carrier_id,
-        plate=rules.normalise_plate(plate),
-        name=name,
-        capacity_kg=capacity_kg,
-        driver_id=driver_id,
-    )
-    session.add(vehicle)
-    session.flush()  # the answer shows the id and time that the database gives
-    return vehicle
-
-
 def get_vehicle(session: Session, actor: Actor, vehicle_id: int, *, lock: bool = False) -> Vehicle:
     """Raises NotFound `vehicle_not_found`, also for a vehicle of another carrier."""
     vehicle = repository.find_vehicle(session, actor, vehicle_id, lock=lock)
@@ -58,32 +41,8 @@ def get_vehicle(session: Session, actor: Actor, vehicle_id: int, *, lock: bool =
     return vehicle
 
 
-def change_vehicle(
-    session: Session,
-    actor: Actor,
-    vehicle_id: int,
-    *,
-    name: str | None = None,
-    available: bool | None = None,
-    capacity_kg: int | None = None,
-    change_driver: bool = False,
-    driver_id: UUID | None = None,
-) -> Vehicle:
-    """Change what is given; with `change_driver` None takes the driver off the vehicle."""
-    vehicle = get_vehicle(session, actor, vehicle_id, lock=True)
-    if name is not None:
-        vehicle.name = name
-    if available is not None:
-        vehicle.available = available
-    if capacity_kg is not None:
-        vehicle.capacity_kg = capacity_kg
-    if change_driver:
-        _check_own_driver(session, actor, driver_id)
-        vehicle.driver_id = driver_id
-    return vehicle
-
-
-def _check_own_driver(session: Session, actor: Actor, driver_id: UUID | None) -> None:
+def check_own_driver(session: Session, actor: Actor, driver_id: UUID | None) -> None:
+    """None is fine. Raises NotFound `driver_not_found`."""
     # Locked: the driver must not leave the carrier between this check and the commit.
     if (
         driver_id is not None
@@ -138,7 +97,7 @@ def register_device(
         raise Conflict("not_a_phone", "Only a phone belongs to a driver; others belong to vehicles.")
     if vehicle_id is not None or priority is not None:
         rules.check_source(kind)
-    _check_own_driver(session, actor, driver_id)
+    check_own_driver(session, actor, driver_id)
     device = Device(
         uid=uid,
         kind=kind.value,

@@ -92,9 +92,9 @@ def test_a_vehicle_is_added_shown_and_changed(fleet: Fleet) -> None:
     path = f"{FLEET}/vehicles/{vehicle['id']}/"
     assert fleet.carrier.get(path).json() == vehicle
     changed = fleet.carrier.patch(path, {"available": False, "driver_id": str(fleet.driver.id)}).json()
-    assert changed == vehicle | {"available": False, "driver_id": str(fleet.driver.id)}
+    assert changed == vehicle | {"available": False, "driver_id": str(fleet.driver.id), "version": 2}
     renamed = fleet.carrier.patch(path, {"name": "Renault"}).json()
-    assert renamed == changed | {"name": "Renault"}
+    assert renamed == changed | {"name": "Renault", "version": 3}
     assert fleet.carrier.patch(path, {"driver_id": None}).json()["driver_id"] is None
 
 
