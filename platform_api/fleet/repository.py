@@ -99,9 +99,11 @@ def forget_driver(session: Session, driver_id: UUID) -> None:
 
     His phones are shut out: they may be in his pocket, and nobody's phone is followed at all times.
     """
-    session.execute(update(Vehicle)
+    session.execute(
+        update(Vehicle)
         .where(Vehicle.driver_id == driver_id)
-        .values(driver_id=None, version=Vehicle.version + 1))
+        .values(driver_id=None, version=Vehicle.version + 1)
+    )
     session.execute(
         text(
             "UPDATE mqtt_credentials SET disabled = true"
