@@ -14,6 +14,17 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class MemberRole(StrEnum):
+    """What somebody may do in the business that he acts for. Everybody owns his own."""
+
+    OWNER = "owner"
+    # also invites and removes members
+    MANAGER = "manager"
+    MEMBER = "member"
+    # reads only
+    VIEWER = "viewer"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A person, and for whom he acts.
@@ -28,6 +39,12 @@ class Actor:
     is_superuser: bool = False
     carrier_id: UUID | None = None
     acts_for: UUID | None = None
+    member_role: MemberRole = MemberRole.OWNER
+
+    @property
+    def manages(self) -> bool:
+        """Whether he speaks for the business: its members, its papers, its name."""
+        return self.member_role in (MemberRole.OWNER, MemberRole.MANAGER)
 
     @property
     def party_id(self) -> UUID:

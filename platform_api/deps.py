@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from config import clock
 from config.database import transaction
 from platform_api.accounts import service as accounts
-from platform_api.actor import Actor, Role
+from platform_api.actor import Actor, MemberRole, Role
 from platform_api.errors import Forbidden, Unauthorised
 from platform_api.languages import Language, language_of
 
@@ -54,14 +54,24 @@ LanguageDep = Annotated[Language, Depends(_language)]
 _bearer = HTTPBearer(auto_error=False, description="The access token of /api/v1/auth/login/")
 
 
+# What one who only reads may still change: his own account, and that he is a member at all.
+OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/")
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 def current_actor(
+    request: Request,
     session: SessionDep,
     now: NowDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Actor:
     if credentials is None:
         raise Unauthorised("not_authenticated", "Send an access token: Authorization: Bearer ...")
-    return accounts.authenticate(session, credentials.credentials, now=now)
+    actor = accounts.authenticate(session, credentials.credentials, now=now)
+    reads = request.method in _READS or request.url.path.startswith(OWN_PATHS)
+    if actor.member_role is MemberRole.VIEWER and not reads:
+        raise Forbidden("read_only_member", "As a viewer of this organisation you only read.")
+    return actor
 
 
 CurrentActor = Annotated[Actor, Depends(current_actor)]

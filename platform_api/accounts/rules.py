@@ -6,7 +6,7 @@ from uuid import UUID
 
 import phonenumbers
 
-from platform_api.actor import Actor, Role
+from platform_api.actor import Actor, MemberRole, Role
 from platform_api.errors import Forbidden, Invalid, Unauthorised
 
 DEFAULT_REGION = "SN"
@@ -65,10 +65,18 @@ def actor_of(
     is_superuser: bool,
     carrier_id: UUID | None,
     acts_for: UUID | None = None,
+    member_role: MemberRole = MemberRole.OWNER,
 ) -> Actor:
     """`carrier_id` as in the users table: set for a driver of a carrier."""
     fleet = (acts_for or user_id) if role is Role.CARRIER else carrier_id
-    return Actor(user_id=user_id, role=role, is_superuser=is_superuser, carrier_id=fleet, acts_for=acts_for)
+    return Actor(
+        user_id=user_id,
+        role=role,
+        is_superuser=is_superuser,
+        carrier_id=fleet,
+        acts_for=acts_for,
+        member_role=member_role,
+    )
 
 
 class RefreshVerdict(StrEnum):

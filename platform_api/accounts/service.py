@@ -13,7 +13,7 @@ from config.logging import get_logger
 from config.settings import get_settings
 from platform_api.accounts import repository, rules, tokens
 from platform_api.accounts.models import RefreshToken, User
-from platform_api.actor import Actor, Role
+from platform_api.actor import Actor, MemberRole, Role
 from platform_api.errors import Unauthorised
 
 log = get_logger(__name__)
@@ -131,17 +131,24 @@ def logout(session: Session, *, token: str, now: datetime) -> None:
 
 
 def authenticate(session: Session, access_token: str, *, now: datetime) -> Actor:
-    """Who holds this access token, as the users table says now: disabling works at once.
+    """Who holds this access token and for whom he acts, as the tables say now: disabling and removing work at once.
 
     Raises Unauthorised `invalid_token`, `token_expired` or `account_disabled`.
     """
     user_id = tokens.decode_access(access_token, now=now, secret=get_settings().jwt_secret.get_secret_value())
-    user = repository.find_user(session, user_id)
-    if user is None:
+    signed = repository.find_signed(session, user_id)
+    if signed is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
-    rules.check_enabled(disabled=user.disabled)
+    user = signed.user
+    # A business that is shut out is shut out with everybody who acts for it.
+    rules.check_enabled(disabled=user.disabled or bool(signed.owner_disabled))
     return rules.actor_of(
-        user_id=user.id, role=Role(user.role), is_superuser=user.is_superuser, carrier_id=user.carrier_id
+        user_id=user.id,
+        role=Role(user.role),
+        is_superuser=user.is_superuser,
+        carrier_id=user.carrier_id,
+        acts_for=signed.owner_id,
+        member_role=MemberRole(signed.member_role or MemberRole.OWNER),
     )
 
 

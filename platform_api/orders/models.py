@@ -166,6 +166,8 @@ class OrderHistory(Base):
     to_status: Mapped[str]
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    # for whom he acted
+    party_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     # the table is read by SQL text: no class maps it
     crossing_id: Mapped[int | None]
     event_time: Mapped[datetime]

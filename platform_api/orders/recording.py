@@ -47,6 +47,7 @@ def record(
             to_status=order.status,
             actor_kind="person" if actor else "geofence" if by_geofence else "system",
             actor_id=actor.user_id if actor else None,
+            party_id=actor.party_id if actor else None,
             crossing_id=crossing_id,
             event_time=when,
             evidence=evidence or {},

@@ -76,7 +76,7 @@ def list_history(
 
 
 def _open_to(actor: Actor, *, party: bool) -> ColumnElement[bool]:
-    own = OrderHistory.actor_id == actor.user_id
+    own = OrderHistory.party_id == actor.party_id
     if party:
         sealed = (Action.BID_PLACED, Action.BID_WITHDRAWN, Action.BID_EXPIRED)
         return or_(OrderHistory.action.not_in(sealed), own)

@@ -186,7 +186,8 @@ class HistoryOut(BaseModel):
 
     @classmethod
     def of(cls, row: OrderHistory, *, party: bool, viewer_id: UUID) -> Self:
-        shown = party or row.actor_id == viewer_id
+        """`viewer_id`: for whom the reader acts."""
+        shown = party or row.party_id == viewer_id
         return cls(
             id=row.id,
             action=row.action,
