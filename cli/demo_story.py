@@ -138,7 +138,8 @@ class Story:
         )
 
     def _fleet(self, carrier: Person, driver: Person) -> tuple[dict[str, str], int]:
-        carrier.post("/api/v1/fleet/drivers/", {"phone": "+221770000003"})
+        invited = carrier.post("/api/v1/fleet/drivers/", {"phone": "+221770000003"})
+        driver.post(f"/api/v1/invitations/{invited['id']}/accept/")
         vehicle = carrier.post(
             "/api/v1/fleet/vehicles/",
             {"plate": "DK-4821-A", "name": "Renault Kerax", "capacity_kg": 25_000, "driver_id": driver.id},

@@ -22,6 +22,7 @@ TASK_MODULES = (
     "platform_api.duty.tasks",
     "platform_api.files.tasks",
     "platform_api.idempotency.tasks",
+    "platform_api.organisations.tasks",
     "platform_api.privacy.tasks",
 )
 
@@ -52,6 +53,7 @@ def _create() -> Celery:
             "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "sweep unused files": {"task": "files.sweep_unused", "schedule": 3600.0},
             "drop old idempotency keys": {"task": "platform.drop_old_keys", "schedule": 3600.0},
+            "sweep invitations": {"task": "organisations.sweep_invitations", "schedule": 3600.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

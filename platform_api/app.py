@@ -24,6 +24,7 @@ from platform_api.fleet import vehicle_endpoints
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
+from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.retention import endpoints as retention
@@ -65,6 +66,8 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContext)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(organisations.router)
+    app.include_router(organisations.received_router)
     app.include_router(files.router)
     app.include_router(vehicle_types.router)
     app.include_router(vehicle_endpoints.router)

@@ -43,6 +43,8 @@ CONFLICTS = {
         "An engine stop of this device is on its way.",
     ),
     "device_commands_key": ("key_reused", "This key was used for another command."),
+    "invitations_one_open": ("invitation_open", "This phone number has an open invitation of yours."),
+    "organisation_members_pkey": ("already_member", "A user is a member of one organisation at most."),
     "bids_one_open": ("bid_exists", "You have an open bid on this order."),
 }
 _OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")

@@ -19,6 +19,10 @@ from platform_api.fleet.schemas import (
     MqttTokenOut,
     UnassignIn,
 )
+from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
+from platform_api.organisations import service as organisations
+from platform_api.organisations.rules import JoinsAs
+from platform_api.organisations.schemas import InvitationOut
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 
@@ -29,10 +33,30 @@ Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR)
 DeviceViewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.DRIVER, Role.ADMINISTRATOR))]
 
 
-@router.post("/drivers/", responses=errors(404, 409, 422))
-def attach_driver(body: DriverIn, session: SessionDep, actor: Carrier) -> DriverOut:
-    """Make a registered driver who drives for nobody one of yours."""
-    return DriverOut.of(service.attach_driver(session, actor, phone=body.phone))
+@router.post(
+    "/drivers/",
+    status_code=201,
+    responses=errors(
+        *IDEMPOTENCY_ERRORS,
+        "role_not_allowed",
+        "read_only_member",
+        "invalid_phone",
+        "already_member",
+        "invitation_open",
+        "organisation_closed",
+        "too_many_invitations",
+    ),
+)
+def invite_driver(
+    body: DriverIn, session: SessionDep, actor: Carrier, now: NowDep, once: OnceDep
+) -> InvitationOut:
+    """Ask who has this phone number to drive for you. He is yours once he accepts (`/api/v1/invitations/`)."""
+
+    def make() -> InvitationOut:
+        made = organisations.invite(session, actor, phone=body.phone, joins_as=JoinsAs.DRIVER, now=now)
+        return InvitationOut.of(made)
+
+    return once.run(InvitationOut, make)
 
 
 @router.get("/drivers/", responses=errors(400))

@@ -9,10 +9,7 @@ from sqlalchemy.orm import Session
 from brokers import credentials
 from brokers.topics import DeviceIdError, check_device_uid
 from config.settings import get_settings
-from platform_api.accounts import repository as accounts
-from platform_api.accounts.models import User
-from platform_api.accounts.rules import normalise_phone
-from platform_api.actor import Actor, Role
+from platform_api.actor import Actor
 from platform_api.errors import Conflict, Invalid, NotFound
 from platform_api.fleet import repository, rules
 from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
@@ -49,19 +46,6 @@ def check_own_driver(session: Session, actor: Actor, driver_id: UUID | None) -> 
         and repository.find_driver(session, actor.carrier_id, driver_id, lock=True) is None
     ):
         raise NotFound("driver_not_found", "You have no such driver.")
-
-
-def attach_driver(session: Session, actor: Actor, *, phone: str) -> User:
-    """Make a registered driver without a carrier one of yours; again is harmless."""
-    assert actor.carrier_id is not None
-    user = accounts.find_by_phone(session, normalise_phone(phone), lock=True)
-    if user is None:
-        raise NotFound("driver_not_found", "No driver with this phone number has registered.")
-    rules.check_joins(
-        role=Role(user.role), disabled=user.disabled, carrier_id=user.carrier_id, carrier=actor.carrier_id
-    )
-    user.carrier_id = actor.carrier_id
-    return user
 
 
 def detach_driver(session: Session, actor: Actor, driver_id: UUID) -> None:

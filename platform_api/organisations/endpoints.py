@@ -83,7 +83,9 @@ def change_member(
     "/members/{user_id}/",
     status_code=204,
     response_class=Response,
-    responses=errors("read_only_member", "role_not_allowed", "managers_only", "owner_only", "member_not_found"),
+    responses=errors(
+        "read_only_member", "role_not_allowed", "managers_only", "owner_only", "member_not_found"
+    ),
 )
 def remove_member(user_id: UUID, session: SessionDep, actor: CurrentActor) -> None:
     """He acts for himself again from his next request on; an open live view of his ends within 30 seconds."""
@@ -134,7 +136,12 @@ def list_sent(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[I
 @router.post(
     "/invitations/{invitation_id}/revoke/",
     responses=errors(
-        "read_only_member", "role_not_allowed", "managers_only", "owner_only", "invitation_not_found", "invitation_closed"
+        "read_only_member",
+        "role_not_allowed",
+        "managers_only",
+        "owner_only",
+        "invitation_not_found",
+        "invitation_closed",
     ),
 )
 def revoke(invitation_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> InvitationOut:

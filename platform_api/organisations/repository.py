@@ -8,9 +8,11 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
+from platform_api.bids.models import Bid
+from platform_api.bids.rules import BidStatus
 from platform_api.fleet.models import Device, Vehicle
-from platform_api.orders.models import Bid, Order
-from platform_api.orders.rules import BidStatus, OrderStatus
+from platform_api.orders.models import Order
+from platform_api.orders.rules import OrderStatus
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import InvitationState, JoinsAs
 from platform_api.pagination import PageQuery, fetch_page

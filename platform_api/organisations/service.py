@@ -137,9 +137,7 @@ def accept(session: Session, actor: Actor, invitation_id: UUID, now: datetime) -
 
 def _join_as_driver(session: Session, user: User, owner: User) -> None:
     rules.check_business_open(_business(session, owner))
-    check_drives(
-        role=Role(user.role), disabled=user.disabled, carrier_id=user.carrier_id, carrier=owner.id
-    )
+    check_drives(role=Role(user.role), disabled=user.disabled, carrier_id=user.carrier_id, carrier=owner.id)
     user.carrier_id = owner.id
 
 

@@ -218,15 +218,23 @@ def test_an_administrator_sees_every_fleet(client: httpx.Client, fleet: Fleet) -
 # Drivers --------------------------------------------------------------------
 
 
-def test_a_driver_is_attached_once_and_let_go(client: httpx.Client, fleet: Fleet) -> None:
+def test_a_driver_is_asked_and_let_go(client: httpx.Client, fleet: Fleet) -> None:
     driver = person(client, Role.DRIVER)
-    for _ in range(2):
-        answer = fleet.carrier.post(f"{FLEET}/drivers/", {"phone": driver.phone})
-        assert answer.status_code == 200
-        assert answer.json()["id"] == str(driver.id)
-    assert str(driver.id) in {item["id"] for item in fleet.carrier.get(f"{FLEET}/drivers/").json()["items"]}
+    asked = fleet.carrier.post(f"{FLEET}/drivers/", {"phone": driver.phone})
+    assert (asked.status_code, asked.json()["joins_as"], asked.json()["state"]) == (201, "driver", "open")
+    # Nobody is made a driver of somebody without a word of his own.
+    assert fleet.carrier.get(f"{FLEET}/drivers/").json()["items"] == [
+        {"id": str(fleet.driver.id), "phone": fleet.driver.phone, "name": "Test driver"}
+    ]
+    again = fleet.carrier.post(f"{FLEET}/drivers/", {"phone": driver.phone})
+    assert code_of(again) == (409, "invitation_open")
     rival = person(client, Role.CARRIER)
-    assert code_of(rival.post(f"{FLEET}/drivers/", {"phone": driver.phone})) == (409, "driver_taken")
+    rivals = rival.post(f"{FLEET}/drivers/", {"phone": driver.phone}).json()
+    assert driver.post(f"/api/v1/invitations/{asked.json()['id']}/accept/").status_code == 200
+    assert str(driver.id) in {item["id"] for item in fleet.carrier.get(f"{FLEET}/drivers/").json()["items"]}
+    assert code_of(driver.post(f"/api/v1/invitations/{rivals['id']}/accept/")) == (409, "driver_taken")
+    already = fleet.carrier.post(f"{FLEET}/drivers/", {"phone": driver.phone})
+    assert code_of(already) == (409, "already_member")
     vehicle_id = add_vehicle(fleet.carrier, driver_id=str(driver.id))
     uid = add_device(fleet.carrier, kind="phone", driver_id=str(driver.id))
     assert fleet.carrier.delete(f"{FLEET}/drivers/{driver.id}/").status_code == 204
@@ -239,7 +247,7 @@ def test_a_driver_is_attached_once_and_let_go(client: httpx.Client, fleet: Fleet
         account = "SELECT bool_and(disabled) FROM mqtt_credentials WHERE username = :uid"
         assert session.execute(text(account), {"uid": uid}).scalar() is True
     assert fleet.carrier.post(f"{FLEET}/devices/{uid}/enable/").status_code == 200
-    assert rival.post(f"{FLEET}/drivers/", {"phone": driver.phone}).status_code == 200
+    assert driver.post(f"/api/v1/invitations/{rivals['id']}/accept/").status_code == 200
 
 
 def test_a_driver_may_leave_by_himself(client: httpx.Client, fleet: Fleet) -> None:
@@ -251,26 +259,28 @@ def test_a_driver_may_leave_by_himself(client: httpx.Client, fleet: Fleet) -> No
 
 
 def test_who_cannot_become_a_driver_of_a_carrier(client: httpx.Client, fleet: Fleet) -> None:
+    assert code_of(fleet.carrier.post(f"{FLEET}/drivers/", {"phone": "12"})) == (422, "invalid_phone")
+    # The carrier does not learn who has an account, nor of what kind.
     shipper = person(client, Role.SHIPPER)
-    for phone, expected in (
-        (new_phone(), (404, "driver_not_found")),
-        (shipper.phone, (409, "not_a_driver")),
-        ("12", (422, "invalid_phone")),
-    ):
-        assert code_of(fleet.carrier.post(f"{FLEET}/drivers/", {"phone": phone})) == expected
+    assert fleet.carrier.post(f"{FLEET}/drivers/", {"phone": new_phone()}).status_code == 201
+    asked = fleet.carrier.post(f"{FLEET}/drivers/", {"phone": shipper.phone})
+    assert asked.status_code == 201
+    answer = shipper.post(f"/api/v1/invitations/{asked.json()['id']}/accept/")
+    assert code_of(answer) == (409, "not_a_driver")
 
 
-def test_two_carriers_take_one_driver_and_one_gets_him(client: httpx.Client) -> None:
+def test_two_carriers_ask_one_driver_and_one_gets_him(client: httpx.Client) -> None:
     driver = person(client, Role.DRIVER)
     carriers = [person(client, Role.CARRIER) for _ in range(2)]
+    asked = [c.post(f"{FLEET}/drivers/", {"phone": driver.phone}).json()["id"] for c in carriers]
     start = Barrier(2)
 
-    def take(carrier: Person) -> tuple[int, str]:
+    def take(invitation: str) -> tuple[int, str]:
         start.wait()
-        return code_of(carrier.post(f"{FLEET}/drivers/", {"phone": driver.phone}))
+        return code_of(driver.post(f"/api/v1/invitations/{invitation}/accept/"))
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(take, carriers)) == [(200, ""), (409, "driver_taken")]
+        assert sorted(pool.map(take, asked)) == [(200, ""), (409, "driver_taken")]
 
 
 # Devices --------------------------------------------------------------------
