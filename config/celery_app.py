@@ -23,6 +23,7 @@ TASK_MODULES = (
     "platform_api.files.tasks",
     "platform_api.idempotency.tasks",
     "platform_api.organisations.tasks",
+    "platform_api.webhooks.tasks",
     "platform_api.privacy.tasks",
 )
 
@@ -54,6 +55,7 @@ def _create() -> Celery:
             "sweep unused files": {"task": "files.sweep_unused", "schedule": 3600.0},
             "drop old idempotency keys": {"task": "platform.drop_old_keys", "schedule": 3600.0},
             "sweep invitations": {"task": "organisations.sweep_invitations", "schedule": 3600.0},
+            "sweep webhooks": {"task": "webhooks.sweep", "schedule": 10.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

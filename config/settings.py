@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     # Photos and documents, under their sha256: one folder for API and task worker.
     files_dir: str = ".mess/files"
 
+    # Webhooks
+    webhook_private_addresses: bool = Field(
+        default=False, description="also http and our own network; for tests"
+    )
+    webhook_keep_days: int = Field(default=30, ge=1, le=365)
+
     # A clock that runs faster than the wall's, for demonstrations: at the wall time `anchor` (epoch
     # seconds) it shows `start` (epoch seconds) and goes on at `speed`. Refused in production.
     simulation_anchor: float | None = None
@@ -130,6 +136,8 @@ class Settings(BaseSettings):
         if self.environment == "production":
             if self.simulation_anchor is not None or self.simulation_start is not None:
                 raise ValueError("MESS_SIMULATION_* must not be set when MESS_ENVIRONMENT=production")
+            if self.webhook_private_addresses:
+                raise ValueError("MESS_WEBHOOK_PRIVATE_ADDRESSES would open our own network to webhooks")
             for name in ("jwt_secret", "mqtt_service_password"):
                 value = getattr(self, name).get_secret_value()
                 if value == DEVELOPMENT_SECRET or len(value) < 32:

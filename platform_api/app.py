@@ -13,6 +13,7 @@ from platform_api import error_handlers, health
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.alerts import endpoints as alerts
+from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
@@ -32,6 +33,7 @@ from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
 from platform_api.vehicle_types import endpoints as vehicle_types
+from platform_api.webhooks import endpoints as webhooks
 
 MAX_BODY_BYTES = 1024 * 1024
 # Connections that requests leave to WebSockets and the health check, which take one only while they hold a thread.
@@ -85,5 +87,7 @@ def create_app() -> FastAPI:
     app.include_router(tracking.router)
     app.include_router(accounting.router)
     app.include_router(alerts.router)
+    app.include_router(api_keys.router)
+    app.include_router(webhooks.router)
     app.include_router(sockets.router)
     return app

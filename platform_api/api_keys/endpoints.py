@@ -27,15 +27,13 @@ def create(body: ApiKeyIn, session: SessionDep, actor: CurrentActor, now: NowDep
     return NewApiKeyOut.of(new)
 
 
-@router.get("/", responses=errors("invalid_cursor"))
+@router.get("/")
 def list_keys(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ApiKeyOut]:
     rows, cursor = service.page(session, actor, page)
     return page_of(rows, cursor, ApiKeyOut.model_validate)
 
 
-@router.delete(
-    "/{key_id}/", status_code=204, response_class=Response, responses=errors("api_key_not_found")
-)
+@router.delete("/{key_id}/", status_code=204, response_class=Response, responses=errors("api_key_not_found"))
 def revoke(key_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
     """The key is refused from the next request on."""
     service.revoke(session, actor, key_id, now=now)

@@ -20,7 +20,7 @@ class ApiKey(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     name: Mapped[str]
     prefix: Mapped[str]
-    # hex(sha256(key))
+    # SHA-256 in hex
     key_hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[Any]]
     created_at: Mapped[datetime]

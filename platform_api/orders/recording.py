@@ -13,7 +13,9 @@ from config.logging import get_logger
 from config.redis import order_channel, sync_redis
 from platform_api.actor import Actor
 from platform_api.orders.models import Order, OrderHistory
-from platform_api.orders.rules import Action, OrderStatus
+from platform_api.orders.rules import BID_ACTIONS, Action, OrderStatus
+from platform_api.webhooks.emitting import emit
+from platform_api.webhooks.rules import EventType
 
 log = get_logger(__name__)
 
@@ -60,6 +62,17 @@ def record(
         "event_time": when.isoformat(),
     }
     after_commit(session, lambda: _publish(order.id, message))
+    _tell_systems(session, order, action, message, now)
+
+
+def _tell_systems(
+    session: Session, order: Order, action: Action, message: dict[str, str], now: datetime
+) -> None:
+    """Webhooks of the parties. Who bids is sealed: of bids only the shipper's side hears."""
+    if action in BID_ACTIONS:
+        emit(session, {order.shipper_id}, EventType.BID_CHANGED, message, now=now)
+    else:
+        emit(session, {order.shipper_id, order.carrier_id}, EventType.ORDER_CHANGED, message, now=now)
 
 
 def _publish(order_id: UUID, message: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from platform_api.bids.models import Bid
 from platform_api.geofences.models import Geofence
 from platform_api.orders.models import Order, OrderHistory
 from platform_api.orders.rules import (
+    BID_ACTIONS,
     OPEN,
     PUBLIC_ACTIONS,
     SHOWN_TO_BIDDERS,
@@ -78,8 +79,7 @@ def list_history(
 def _open_to(actor: Actor, *, party: bool) -> ColumnElement[bool]:
     own = OrderHistory.party_id == actor.party_id
     if party:
-        sealed = (Action.BID_PLACED, Action.BID_WITHDRAWN, Action.BID_EXPIRED)
-        return or_(OrderHistory.action.not_in(sealed), own)
+        return or_(OrderHistory.action.not_in(BID_ACTIONS), own)
     return or_(OrderHistory.action.in_(PUBLIC_ACTIONS), own)
 
 

@@ -99,6 +99,8 @@ CANCELLABLE = frozenset(status for status, to in TRANSITIONS.items() if S.CANCEL
 SHOWN_TO_BIDDERS = frozenset({S.DRAFT, S.POSTED, S.BIDDING, S.CANCELLED})
 # What a carrier that merely bid on an order may still read of its history, without evidence or actors.
 PUBLIC_ACTIONS = frozenset({Action.CREATED, Action.POSTED, Action.BID_ACCEPTED, Action.CANCELLED})
+# Between one carrier and the shipper: other carriers must not learn of it.
+BID_ACTIONS = frozenset({Action.BID_PLACED, Action.BID_WITHDRAWN, Action.BID_EXPIRED})
 
 # The truck is still unloading when the shipper confirms: its fences watch it leave.
 FENCE_GRACE = timedelta(hours=24)

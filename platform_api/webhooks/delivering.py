@@ -17,6 +17,7 @@ from config.logging import get_logger
 from config.settings import get_settings
 from platform_api.webhooks import rules, sealing
 from platform_api.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from platform_api.webhooks.rules import DeliveryState
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ def claim(session: Session, delivery_id: UUID, now: datetime) -> Outgoing | None
         return None
     delivery, endpoint, event = row
     if not endpoint.enabled or endpoint.deleted_at is not None:
-        delivery.state, delivery.next_attempt_at, delivery.finished_at = "failed", None, now
+        delivery.state, delivery.next_attempt_at, delivery.finished_at = DeliveryState.FAILED, None, now
         delivery.last_error = "the webhook is switched off"
         return None
     if endpoint.busy_until is not None and now < endpoint.busy_until:
@@ -76,11 +77,12 @@ def send(outgoing: Outgoing, now: datetime) -> rules.Answer:
     try:
         target, sni = _resolved(outgoing.url)
         headers["host"] = urlsplit(outgoing.url).netloc
-        with httpx.Client(
-            timeout=rules.ATTEMPT_TIMEOUT_S, follow_redirects=False, trust_env=False
-        ) as client, client.stream(
-            "POST", target, content=outgoing.body, headers=headers, extensions={"sni_hostname": sni}
-        ) as answer:
+        with (
+            httpx.Client(timeout=rules.ATTEMPT_TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
+            client.stream(
+                "POST", target, content=outgoing.body, headers=headers, extensions={"sni_hostname": sni}
+            ) as answer,
+        ):
             # Of its body nothing is read: it may be endless.
             return rules.Answer(answer.status_code)
     except (httpx.HTTPError, OSError, ValueError, _NotPublic) as error:
@@ -122,12 +124,12 @@ def note(session: Session, delivery_id: UUID, answer: rules.Answer, now: datetim
     if row is None:
         return None
     delivery, endpoint = row
-    if delivery.state != "pending":
+    if delivery.state != DeliveryState.PENDING:
         return None
     after = rules.after_attempt(answer, delivery.attempts, now)
     delivery.state, delivery.next_attempt_at = after.state, after.next_attempt_at
     delivery.last_status, delivery.last_error = answer.status, answer.error
-    delivery.finished_at = None if after.state == "pending" else now
+    delivery.finished_at = None if after.state is DeliveryState.PENDING else now
     endpoint.busy_until = None
     if answer.taken:
         endpoint.failing_since = None
@@ -145,7 +147,7 @@ def due(session: Session, now: datetime, limit: int = 500) -> list[UUID]:
     """Deliveries whose task was lost or whose time has come, oldest first."""
     statement = (
         select(WebhookDelivery.id)
-        .where(WebhookDelivery.state == "pending", WebhookDelivery.next_attempt_at <= now)
+        .where(WebhookDelivery.state == DeliveryState.PENDING, WebhookDelivery.next_attempt_at <= now)
         .order_by(WebhookDelivery.next_attempt_at)
         .limit(limit)
     )

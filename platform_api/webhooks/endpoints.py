@@ -10,10 +10,10 @@ from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 from platform_api.versions import IfMatch, set_etag
 from platform_api.webhooks import service
+from platform_api.webhooks.rules import DeliveryState
 from platform_api.webhooks.schemas import (
     DeliveryOut,
     NewWebhookOut,
-    State,
     WebhookChange,
     WebhookIn,
     WebhookOut,
@@ -28,7 +28,7 @@ def create(body: WebhookIn, session: SessionDep, actor: CurrentActor, now: NowDe
     return NewWebhookOut.of(service.create(session, actor, url=body.url, events=body.events, now=now))
 
 
-@router.get("/", responses=errors("invalid_cursor"))
+@router.get("/")
 def list_webhooks(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[WebhookOut]:
     rows, cursor = service.page(session, actor, page)
     return page_of(rows, cursor, WebhookOut.model_validate)
@@ -82,20 +82,22 @@ def rotate(webhook_id: UUID, session: SessionDep, actor: CurrentActor, now: NowD
     return NewWebhookOut.of(service.rotate(session, actor, webhook_id, now=now))
 
 
-@router.post("/{webhook_id}/test/", status_code=202, responses=errors("webhook_not_found", "webhook_disabled"))
+@router.post(
+    "/{webhook_id}/test/", status_code=202, responses=errors("webhook_not_found", "webhook_disabled")
+)
 def try_out(webhook_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> DeliveryOut:
     """Sends a `webhook.test` event. How it went: `deliveries/`."""
     delivery = service.try_out(session, actor, webhook_id, now=now)
     return DeliveryOut.of(service.sent(session, delivery))
 
 
-@router.get("/{webhook_id}/deliveries/", responses=errors("webhook_not_found", "invalid_cursor"))
+@router.get("/{webhook_id}/deliveries/", responses=errors("webhook_not_found"))
 def list_deliveries(
     webhook_id: UUID,
     session: SessionDep,
     actor: CurrentActor,
     page: PageDep,
-    state: Annotated[State | None, Query()] = None,
+    state: Annotated[DeliveryState | None, Query()] = None,
 ) -> Page[DeliveryOut]:
     """Newest first; kept for 30 days."""
     rows, cursor = service.deliveries(session, actor, webhook_id, page, state=state)

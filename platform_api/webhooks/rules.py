@@ -108,21 +108,27 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """Where a delivery stands after an attempt."""
 
-    state: str  # pending, delivered, failed
+    state: DeliveryState
     next_attempt_at: datetime | None
 
 
 def after_attempt(answer: Answer, attempts: int, now: datetime) -> Next:
     """`attempts`: how many there were, this one included. 410 Gone means: never again."""
     if answer.taken:
-        return Next("delivered", None)
+        return Next(DeliveryState.DELIVERED, None)
     if answer.status == 410 or attempts > len(RETRY_AFTER):
-        return Next("failed", None)
-    return Next("pending", now + RETRY_AFTER[attempts - 1])
+        return Next(DeliveryState.FAILED, None)
+    return Next(DeliveryState.PENDING, now + RETRY_AFTER[attempts - 1])
 
 
 def disable_reason(answer: Answer, failing_since: datetime | None, now: datetime) -> str | None:

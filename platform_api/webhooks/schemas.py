@@ -8,13 +8,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from platform_api.schemas import StrictBody
-from platform_api.webhooks.rules import MAX_URL_CHARS, SUBSCRIBABLE, EventType
+from platform_api.webhooks.rules import MAX_URL_CHARS, SUBSCRIBABLE, DeliveryState, EventType
 from platform_api.webhooks.service import NewEndpoint, Sent
 
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=8, max_length=MAX_URL_CHARS)]
 Subscribable = Literal["order.changed", "bid.changed", "alert.raised"]
 Events = Annotated[list[Subscribable], Field(min_length=1, max_length=len(SUBSCRIBABLE))]
-State = Literal["pending", "delivered", "failed"]
 
 
 class WebhookIn(StrictBody):
@@ -65,7 +64,7 @@ class DeliveryOut(BaseModel):
     event_id: UUID
     type: EventType
     body: dict[str, Any]
-    state: State
+    state: DeliveryState
     attempts: int
     next_attempt_at: datetime | None
     last_status: int | None
@@ -81,7 +80,7 @@ class DeliveryOut(BaseModel):
             event_id=row.event_id,
             type=EventType(sent.event.type),
             body=json.loads(sent.event.body),
-            state=row.state,
+            state=DeliveryState(row.state),
             attempts=row.attempts,
             next_attempt_at=row.next_attempt_at,
             last_status=row.last_status,

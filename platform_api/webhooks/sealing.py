@@ -29,8 +29,6 @@ def seal(secret: str) -> str:
 def unseal(sealed: str) -> str | None:
     """None: sealed under another server secret."""
     try:
-        return (
-            _fernet(get_settings().jwt_secret.get_secret_value()).decrypt(sealed.encode("ascii")).decode()
-        )
+        return _fernet(get_settings().jwt_secret.get_secret_value()).decrypt(sealed.encode("ascii")).decode()
     except InvalidToken:
         return None

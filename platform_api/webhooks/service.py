@@ -37,13 +37,9 @@ def _check_url(url: str) -> None:
     rules.check_url(url, https_only=not get_settings().webhook_private_addresses)
 
 
-def create(
-    session: Session, actor: Actor, *, url: str, events: Sequence[str], now: datetime
-) -> NewEndpoint:
+def create(session: Session, actor: Actor, *, url: str, events: Sequence[str], now: datetime) -> NewEndpoint:
     _check_url(url)
-    rules.check_room(
-        session.scalar(select(func.count()).select_from(_own(actor).subquery())) or 0
-    )
+    rules.check_room(session.scalar(select(func.count()).select_from(_own(actor).subquery())) or 0)
     secret = rules.secret_text(secrets.token_bytes(rules.SECRET_BYTES))
     row = WebhookEndpoint(
         party_id=actor.party_id,
@@ -135,7 +131,7 @@ def sent(session: Session, delivery: WebhookDelivery) -> Sent:
 
 
 def deliveries(
-    session: Session, actor: Actor, endpoint_id: UUID, query: PageQuery, *, state: str | None
+    session: Session, actor: Actor, endpoint_id: UUID, query: PageQuery, *, state: rules.DeliveryState | None
 ) -> tuple[list[Sent], str | None]:
     """Newest first."""
     endpoint = get(session, actor, endpoint_id)
@@ -163,7 +159,7 @@ def replay(session: Session, actor: Actor, endpoint_id: UUID, delivery_id: UUID,
     )
     if delivery is None:
         raise NotFound("delivery_not_found", "There is no such delivery; old ones are dropped.")
-    delivery.state, delivery.attempts, delivery.finished_at = "pending", 0, None
+    delivery.state, delivery.attempts, delivery.finished_at = rules.DeliveryState.PENDING, 0, None
     delivery.next_attempt_at = now
     queue_after_commit(session, "webhooks.deliver", delivery_id=str(delivery.id))
     return sent(session, delivery)
