@@ -12,6 +12,8 @@ from config import clock
 from config.database import transaction
 from platform_api.accounts import service as accounts
 from platform_api.actor import Actor, MemberRole, Role
+from platform_api.api_keys import service as api_keys
+from platform_api.api_keys.rules import looks_like_key
 from platform_api.errors import Forbidden, Unauthorised
 from platform_api.languages import Language, language_of
 
@@ -67,7 +69,11 @@ def current_actor(
 ) -> Actor:
     if credentials is None:
         raise Unauthorised("not_authenticated", "Send an access token: Authorization: Bearer ...")
-    actor = accounts.authenticate(session, credentials.credentials, now=now)
+    token = credentials.credentials
+    if looks_like_key(token):
+        actor = api_keys.authenticate(session, token, request.method, request.url.path, now=now)
+    else:
+        actor = accounts.authenticate(session, token, now=now)
     reads = request.method in _READS or request.url.path.startswith(OWN_PATHS)
     if actor.member_role is MemberRole.VIEWER and not reads:
         raise Forbidden("read_only_member", "As a viewer of this organisation you only read.")

@@ -136,6 +136,11 @@ def authenticate(session: Session, access_token: str, *, now: datetime) -> Actor
     Raises Unauthorised `invalid_token`, `token_expired` or `account_disabled`.
     """
     user_id = tokens.decode_access(access_token, now=now, secret=get_settings().jwt_secret.get_secret_value())
+    return actor_of_user(session, user_id)
+
+
+def actor_of_user(session: Session, user_id: UUID) -> Actor:
+    """Raises Unauthorised `invalid_token` for nobody, `account_disabled`."""
     signed = repository.find_signed(session, user_id)
     if signed is None:
         raise Unauthorised("invalid_token", "This token is not valid.")

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from platform_api.accounts import service as accounts
 from platform_api.actor import Actor
 from platform_api.api_keys import rules
 from platform_api.api_keys.models import ApiKey
@@ -75,8 +76,21 @@ def revoke(session: Session, actor: Actor, key_id: UUID, *, now: datetime) -> No
         row.revoked_at = now
 
 
-def find(session: Session, key: str, *, now: datetime) -> ApiKey:
-    """The row of a key that is good now. Raises Unauthorised."""
+def authenticate(session: Session, key: str, method: str, path: str, *, now: datetime) -> Actor:
+    """Who asks with this key, for a request that its scopes open. Raises Unauthorised, Forbidden.
+
+    It acts as the person who made it does now: when he leaves the party, the key is worth nothing.
+    """
+    row = _find(session, key, now=now)
+    rules.check_request(row.scopes, method, path)
+    actor = accounts.actor_of_user(session, row.user_id)
+    if actor.party_id != row.party_id:
+        raise Unauthorised("api_key_revoked", "This API key was revoked.")
+    return actor
+
+
+def _find(session: Session, key: str, *, now: datetime) -> ApiKey:
+    """The row of a key that is good now."""
     row = session.scalar(select(ApiKey).where(ApiKey.key_hash == rules.hash_of(key)))
     if row is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
