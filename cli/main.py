@@ -31,6 +31,7 @@ COMMANDS = {
     "deadletters": Target("cli.deadletters:app", "List, show and play again the messages that were refused."),
     "doctor": Target("cli.doctor:doctor", "Say which parts are there, and what to do about the others."),
     "codes": Target("cli.codes:codes", "Print every error code of the API (docs/errors.md)."),
+    "sms": Target("cli.sms:sms", "Show the text messages to a phone, where the console stands in for it."),
     "createsuperuser": Target("cli.accounts:createsuperuser", "Create an administrator."),
 }
 

@@ -25,6 +25,7 @@ TASK_MODULES = (
     "platform_api.organisations.tasks",
     "platform_api.webhooks.tasks",
     "platform_api.privacy.tasks",
+    "platform_api.sms.tasks",
 )
 
 
@@ -56,6 +57,8 @@ def _create() -> Celery:
             "drop old idempotency keys": {"task": "platform.drop_old_keys", "schedule": 3600.0},
             "sweep invitations": {"task": "organisations.sweep_invitations", "schedule": 3600.0},
             "sweep webhooks": {"task": "webhooks.sweep", "schedule": 10.0},
+            "sweep text messages": {"task": "sms.sweep", "schedule": 10.0},
+            "drop old text messages": {"task": "sms.drop_old", "schedule": 3600.0},
             "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
         },
     )

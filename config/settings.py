@@ -116,6 +116,16 @@ class Settings(BaseSettings):
 
     live_shards: int = Field(default=16, ge=1, le=256)
 
+    # Text messages: see docs/accounts.md.
+    sms_provider: Literal["console", "orange"] = "console"
+    # The console writes codes into the log: whoever reads that can sign in as anybody.
+    sms_console_in_production: bool = False
+    orange_api_url: str = "https://api.orange.com"
+    orange_client_id: str = ""
+    orange_client_secret: SecretStr = SecretStr("")
+    orange_sms_sender: str = "tel:+2210000"
+    orange_sms_sender_name: str = Field(default="", max_length=11, description="once Orange has approved one")
+
     # Orders
     real_stay_s: int = Field(default=300, ge=0, description="shortest stay at pickup that is a loading")
     auto_complete_hours: int = Field(default=72, ge=1)
@@ -145,6 +155,21 @@ class Settings(BaseSettings):
                         f"MESS_{name.upper()} must be a secret of your own with 32 characters "
                         "or more when MESS_ENVIRONMENT=production"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _text_by_somebody(self) -> Self:
+        if self.sms_provider == "orange":
+            if not self.orange_client_id or not self.orange_client_secret.get_secret_value():
+                raise ValueError(
+                    "MESS_SMS_PROVIDER=orange needs MESS_ORANGE_CLIENT_ID and MESS_ORANGE_CLIENT_SECRET"
+                )
+        elif self.environment == "production" and not self.sms_console_in_production:
+            raise ValueError(
+                "MESS_SMS_PROVIDER=console writes codes into the log and sends nothing; with"
+                " MESS_ENVIRONMENT=production set MESS_SMS_PROVIDER=orange, or"
+                " MESS_SMS_CONSOLE_IN_PRODUCTION=true where nobody else reads the log"
+            )
         return self
 
     @model_validator(mode="after")
