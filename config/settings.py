@@ -132,6 +132,28 @@ class Settings(BaseSettings):
     bid_valid_hours: int = Field(default=48, ge=1)
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
 
+    # Planned routes, corridors, estimated arrivals: docs/corridor.md
+    routing_engine: Literal["none", "osrm", "valhalla"] = "none"
+    routing_url: str = "http://127.0.0.1:5000"
+    routing_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    routing_assumed_kmh: float = Field(default=50.0, gt=0, le=150, description="where no engine says more")
+    routing_detour: float = Field(default=1.3, ge=1, le=5, description="road over great circle")
+    routing_retry_s: int = Field(default=600, ge=10, description="from a degraded plan to the next question")
+    corridor_width_m: float = Field(default=2000.0, ge=100, le=100_000, description="both sides together")
+    deviation_minutes: float = Field(default=10.0, ge=0, le=1440, description="outside for so long: an alert")
+    deviation_distance_m: float = Field(default=3000.0, ge=0, description="or so far from its border")
+    unplanned_stop_minutes: float = Field(default=45.0, ge=1, le=1440)
+    eta_every_s: int = Field(default=60, ge=5, description="between two estimates of one order")
+    stop_service_minutes: float = Field(default=60.0, ge=0, le=1440, description="assumed stay at a stop")
+    late_alert_minutes: float = Field(default=30.0, ge=0, description="after the window's end")
+    late_clear_minutes: float = Field(default=10.0, ge=0, description="below it the alert is over")
+
+    # Detention: docs/detention.md
+    detention_free_minutes: int = Field(default=120, ge=0, le=10_080)
+    detention_rate_xof: int = Field(default=5000, ge=0, le=10_000_000, description="each started hour")
+    detention_cap_hours: int = Field(default=5, ge=0, le=240, description="paid at most, at one place")
+    detention_claim_hours: int = Field(default=24, ge=1, le=720, description="to claim, from the departure")
+
     # Commands to devices
     command_expiry_s: int = Field(default=86_400, ge=60, description="where its sender says nothing")
     command_answer_s: int = Field(default=60, ge=1, description="silence after which it is sent again")
