@@ -26,6 +26,7 @@ TASK_MODULES = (
     "platform_api.webhooks.tasks",
     "platform_api.privacy.tasks",
     "platform_api.sms.tasks",
+    "platform_api.routing.tasks",
 )
 
 
@@ -52,6 +53,7 @@ def _create() -> Celery:
             "sweep commands": {"task": "commands.sweep", "schedule": 10.0},
             "adapt reporting": {"task": "commands.adapt", "schedule": 30.0},
             "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
+            "plan routes": {"task": "routing.sweep", "schedule": 30.0},
             "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "sweep unused files": {"task": "files.sweep_unused", "schedule": 3600.0},
             "drop old idempotency keys": {"task": "platform.drop_old_keys", "schedule": 3600.0},

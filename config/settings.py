@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     bid_valid_hours: int = Field(default=48, ge=1)
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
 
-    # Planned routes, corridors, estimated arrivals: docs/corridor.md
+    # Planned routes, corridors and estimated arrivals, see docs/corridor.md
     routing_engine: Literal["none", "osrm", "valhalla"] = "none"
     routing_url: str = "http://127.0.0.1:5000"
     routing_timeout_s: float = Field(default=10.0, gt=0, le=60)
@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     late_alert_minutes: float = Field(default=30.0, ge=0, description="after the window's end")
     late_clear_minutes: float = Field(default=10.0, ge=0, description="below it the alert is over")
 
-    # Detention: docs/detention.md
+    # Waiting at pickup and delivery, see docs/detention.md
     detention_free_minutes: int = Field(default=120, ge=0, le=10_080)
     detention_rate_xof: int = Field(default=5000, ge=0, le=10_000_000, description="each started hour")
     detention_cap_hours: int = Field(default=5, ge=0, le=240, description="paid at most, at one place")

@@ -29,6 +29,7 @@ from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.retention import endpoints as retention
+from platform_api.routing import endpoints as routing
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
@@ -80,6 +81,7 @@ def create_app() -> FastAPI:
     app.include_router(orders.router)
     app.include_router(bids.router)
     app.include_router(execution.router)
+    app.include_router(routing.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

@@ -71,16 +71,22 @@ class Planner:
         return plan
 
 
-def engine_of(settings: Settings) -> RoutingEngine | None:
+def engine_of(name: str, url: str, timeout_s: float) -> RoutingEngine | None:
     """What the settings name; None = there is none."""
-    if settings.routing_engine == "none":
+    if name == "none":
         return None
-    http = asking.client(settings.routing_url, read_s=settings.routing_timeout_s)
-    return Osrm(http) if settings.routing_engine == "osrm" else Valhalla(http)
+    http = asking.client(url, read_s=timeout_s)
+    return Osrm(http) if name == "osrm" else Valhalla(http)
 
 
 @lru_cache
+def _planner(name: str, url: str, timeout_s: float, assumed: Assumed) -> Planner:
+    return Planner(engine_of(name, url, timeout_s), assumed)
+
+
 def planner() -> Planner:
-    """One a process, so that its breaker remembers."""
+    """One a process and settings, so that its breaker remembers."""
     settings = get_settings()
-    return Planner(engine_of(settings), assumed(settings))
+    return _planner(
+        settings.routing_engine, settings.routing_url, settings.routing_timeout_s, assumed(settings)
+    )
