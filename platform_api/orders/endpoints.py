@@ -1,42 +1,48 @@
 """/api/v1/orders/: an order from draft to done, its history."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from platform_api.deps import CurrentActor, NowDep, SessionDep
+from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.orders import repository, service
+from platform_api.orders.bodies import OrderChange, OrderIn
+from platform_api.orders.content import Content
+from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.rules import OrderStatus
 from platform_api.orders.schemas import (
     CancelIn,
     HistoryOut,
-    OrderIn,
     OrderOut,
     shown_order,
+    shown_orders,
 )
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
+from platform_api.versions import IfMatch, set_etag
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"], responses=errors(401))
 
 StatusQuery = Annotated[OrderStatus | None, Query()]
 
 
-@router.post("/", status_code=201, responses=errors(403, 422))
-def create(body: OrderIn, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
+CONTENT_ERRORS = (
+    "expiry_after_pickup", "invalid_body", "invalid_phone", "place_far_from_shape", "target_missing",
+    "temperature_needed", "temperature_range", "too_many_stops", "un_number_needed", "un_number_unknown",
+    "window_reversed", "window_too_far", "window_too_long", "windows_out_of_order",
+)  # fmt: skip
+
+
+@router.post("/", status_code=201, responses=errors(*IDEMPOTENCY_ERRORS, "role_not_allowed", *CONTENT_ERRORS))
+def create(body: OrderIn, session: SessionDep, actor: CurrentActor, now: NowDep, once: OnceDep) -> OrderOut:
     """A draft that only you see; `post/` opens it for bids."""
-    order = service.create_order(
-        session,
-        actor,
-        goods=body.goods,
-        weight_kg=body.weight_kg,
-        pickup=body.pickup.site(),
-        delivery=body.delivery.site(),
-        planned_route=body.route(),
-        now=now,
+    return once.run(
+        OrderOut,
+        lambda: shown_order(service.create_order(session, actor, body.content(), now=now), actor),
     )
-    return shown_order(order, actor)
 
 
 @router.get("/", responses=errors(400))
@@ -45,16 +51,64 @@ def list_orders(
 ) -> Page[OrderOut]:
     """Yours, newest first; for a carrier also the open ones and those it bid on."""
     rows, cursor = repository.list_orders(session, actor, page, status)
-    return page_of(rows, cursor, lambda order: shown_order(order, actor))
+    return Page(items=shown_orders(rows, actor), next_cursor=cursor)
 
 
-@router.get("/{order_id}/", responses=errors(404))
-def read(order_id: UUID, session: SessionDep, actor: CurrentActor) -> OrderOut:
-    return shown_order(service.get_order(session, actor, order_id), actor)
+@router.get("/{order_id}/", responses=errors("order_not_found"))
+def read(order_id: UUID, session: SessionDep, actor: CurrentActor, response: Response) -> OrderOut:
+    return _versioned(response, shown_order(service.get_order(session, actor, order_id), actor))
 
 
-@router.post("/{order_id}/post/", responses=errors(403, 404, 409))
+def _versioned(response: Response, order: OrderOut) -> OrderOut:
+    # Those who only bid are not told how much happens on it.
+    if order.version is not None:
+        set_etag(response, order.version)
+    return order
+
+
+@router.patch(
+    "/{order_id}/",
+    responses=errors(
+        "invalid_if_match",
+        "not_your_order",
+        "order_not_found",
+        "order_not_draft",
+        "version_mismatch",
+        *CONTENT_ERRORS,
+    ),
+)
+def edit(
+    order_id: UUID,
+    body: OrderChange,
+    session: SessionDep,
+    actor: CurrentActor,
+    now: NowDep,
+    expected: IfMatch,
+    response: Response,
+) -> OrderOut:
+    """Of a draft. What is named takes the place of what was; `stops` as a whole."""
+
+    def change(order: Order, stops: Sequence[OrderStop]) -> Content:
+        return OrderIn.of(order, stops).changed(body).content()
+
+    order = service.edit_order(session, actor, order_id, change, expected=expected, now=now)
+    return _versioned(response, shown_order(order, actor))
+
+
+@router.delete(
+    "/{order_id}/", status_code=204, responses=errors("not_your_order", "order_not_found", "order_not_draft")
+)
+def discard(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
+    """Throws a draft away. What others have seen can only be cancelled."""
+    service.discard_draft(session, actor, order_id, now)
+
+
+@router.post(
+    "/{order_id}/post/",
+    responses=errors("not_your_order", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"),
+)
 def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
+    """On the market until `expires_at`: as you said, else until the pickup window closes, at most 14 days."""
     return shown_order(service.post_order(session, actor, order_id, now), actor)
 
 

@@ -40,6 +40,7 @@ def record(
     before = order.status
     order.status = to_status or before
     order.updated_at = now
+    order.version += 1
     when = event_time or now
     session.add(
         OrderHistory(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor, Role
 from platform_api.bids.models import Bid
 from platform_api.geofences.models import Geofence
-from platform_api.orders.models import Order, OrderHistory
+from platform_api.orders.models import Order, OrderHistory, OrderStop
 from platform_api.orders.rules import (
     BID_ACTIONS,
     OPEN,
@@ -50,6 +50,20 @@ def list_orders(
 
 def find_order(session: Session, actor: Actor, order_id: UUID) -> Order | None:
     return session.scalar(scoped(actor).where(Order.id == order_id))
+
+
+def stops_of(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, list[OrderStop]]:
+    """By order, in their sequence; an order without stops is not in it."""
+    found: dict[UUID, list[OrderStop]] = {}
+    statement = select(OrderStop).where(OrderStop.order_id.in_(order_ids))
+    for stop in session.scalars(statement.order_by(OrderStop.order_id, OrderStop.sequence)):
+        found.setdefault(stop.order_id, []).append(stop)
+    return found
+
+
+def drop_stops(session: Session, order_id: UUID) -> None:
+    """Of a draft: nobody else has seen them."""
+    session.execute(delete(OrderStop).where(OrderStop.order_id == order_id))
 
 
 def lock_order(session: Session, order_id: UUID, *, skip_locked: bool = False) -> Order | None:

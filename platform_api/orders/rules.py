@@ -35,6 +35,7 @@ class Action(StrEnum):
 
     # people
     CREATED = "created"
+    EDITED = "edited"
     POSTED = "posted"
     BID_PLACED = "bid_placed"
     BID_WITHDRAWN = "bid_withdrawn"
@@ -163,6 +164,23 @@ def post(order: OrderSnapshot, actor: Actor) -> bool:
         return False
     if order.status is not S.DRAFT:
         raise Conflict("order_not_draft", f"An order that is {order.status} cannot be posted.")
+    return True
+
+
+def edit(order: OrderSnapshot, actor: Actor) -> None:
+    """Raises unless its shipper changes a draft: what others have read does not change under them."""
+    owner_only(order, actor, "change it")
+    if order.status is not S.DRAFT:
+        raise Conflict("order_not_draft", f"An order that is {order.status} cannot be changed.")
+
+
+def discard(order: OrderSnapshot, actor: Actor, *, discarded_before: bool) -> bool:
+    """True = throw the draft away now; False = it was thrown away before."""
+    owner_only(order, actor, "throw it away")
+    if order.status is S.CANCELLED and discarded_before:
+        return False
+    if order.status is not S.DRAFT:
+        raise Conflict("order_not_draft", f"An order that is {order.status} can only be cancelled.")
     return True
 
 

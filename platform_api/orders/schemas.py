@@ -1,92 +1,21 @@
-"""Bodies of the order endpoints."""
+"""What the order endpoints take and answer; an order as it is sent is in `bodies`."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import object_session
 
-from geofence.errors import FenceError
-from geofence.geojson import parse_shape, to_geojson
-from geofence.shapes import signed_distance_m
 from platform_api.actor import Actor
-from platform_api.errors import Invalid
-from platform_api.fields import MAX_TEXT_CHARS, Name
-from platform_api.orders.models import Order, OrderHistory
+from platform_api.orders import repository
+from platform_api.orders.bodies import Body, Latitude, Longitude, OrderIn, Text
+from platform_api.orders.models import Order, OrderHistory, OrderStop
 from platform_api.orders.rules import SHOWN_TO_BIDDERS, OrderStatus
-from platform_api.orders.service import Site, is_party
+from platform_api.orders.service import is_party
 
-# Heavier than any road transport by special permit.
-MAX_WEIGHT_KG = 500_000
-MAX_ROUTE_POINTS = 5_000
-DEFAULT_RADIUS_M = 200.0
-# A gate may lie beside its yard. Farther is a slip (swapped axes), and the order would never move.
-MAX_PIN_DISTANCE_M = 5_000.0
-
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-
-
-def _printable(text: str) -> str:
-    if any(ord(character) < 32 and character not in "\n\t" for character in text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-# Several lines are fine.
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_TEXT_CHARS),
-    AfterValidator(_printable),
-]
-
-
-class _Body(BaseModel):
-    # A misspelt optional field would be taken for a missing one.
-    model_config = ConfigDict(extra="forbid")
-
-
-class PlaceIn(_Body):
-    """The point shown on maps, and the area that counts as there: a circle around it, or `shape` (GeoJSON)."""
-
-    name: Name
-    lat: Latitude = Field(examples=[14.6797])
-    lon: Longitude = Field(examples=[-17.4281])
-    radius_m: float = Field(default=DEFAULT_RADIUS_M, allow_inf_nan=False)
-    shape: dict[str, Any] | None = None
-
-    def site(self) -> Site:
-        """Raises Invalid: FenceError's code for a shape that cannot be used, `place_far_from_shape`."""
-        circle = {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [self.lon, self.lat]},
-            "properties": {"radius_m": self.radius_m},
-        }
-        try:
-            shape = parse_shape(self.shape if self.shape is not None else circle)
-        except FenceError as error:
-            raise Invalid(error.code, f"{self.name}: {error.detail}") from error
-        away_m = signed_distance_m(shape, np.array([self.lon]), np.array([self.lat]))[0]
-        if away_m > MAX_PIN_DISTANCE_M:
-            detail = f"{self.name}: the shape is {away_m / 1000:.0f} km away from lat, lon; GeoJSON has longitude first"
-            raise Invalid("place_far_from_shape", detail)
-        return Site(self.name, self.lat, self.lon, to_geojson(shape))
-
-
-class OrderIn(_Body):
-    """`planned_route`: positions as [lon, lat]; without one the plan is a straight line."""
-
-    goods: Annotated[Text, Field(min_length=1)]
-    weight_kg: int | None = Field(default=None, ge=1, le=MAX_WEIGHT_KG)
-    pickup: PlaceIn
-    delivery: PlaceIn
-    planned_route: list[tuple[Longitude, Latitude]] | None = Field(
-        default=None, min_length=2, max_length=MAX_ROUTE_POINTS
-    )
-
-    def route(self) -> list[list[float]] | None:
-        return None if self.planned_route is None else [list(point) for point in self.planned_route]
+__all__ = ["Latitude", "Longitude", "OrderIn", "Text"]
 
 
 class PlaceOut(BaseModel):
@@ -96,19 +25,91 @@ class PlaceOut(BaseModel):
     shape: dict[str, Any]
 
 
+class WindowOut(BaseModel):
+    opens_at: datetime | None
+    closes_at: datetime | None
+
+    @classmethod
+    def of(cls, opens_at: datetime | None, closes_at: datetime | None) -> Self | None:
+        return cls(opens_at=opens_at, closes_at=closes_at) if opens_at or closes_at else None
+
+
+class ContactOut(BaseModel):
+    """`phone` in E.164."""
+
+    name: str
+    phone: str
+
+    @classmethod
+    def of(cls, name: str | None, phone: str | None) -> Self | None:
+        return cls(name=name, phone=phone) if name is not None and phone is not None else None
+
+
+class StopOut(BaseModel):
+    """Times are event times. Contact and times are null for those who only bid."""
+
+    sequence: int
+    kind: Literal["pickup", "delivery"]
+    place: PlaceOut
+    window: WindowOut | None
+    goods_note: str
+    contact: ContactOut | None = None
+    arrived_at: datetime | None = None
+    departed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, stop: OrderStop, *, party: bool) -> Self:
+        return cls(
+            sequence=stop.sequence,
+            kind="pickup" if stop.kind == "pickup" else "delivery",
+            place=PlaceOut(name=stop.name, lat=stop.lat, lon=stop.lon, shape=stop.shape),
+            window=WindowOut.of(stop.opens_at, stop.closes_at),
+            goods_note=stop.goods_note,
+            contact=ContactOut.of(stop.contact_name, stop.contact_phone) if party else None,
+            arrived_at=stop.arrived_at if party else None,
+            departed_at=stop.departed_at if party else None,
+        )
+
+
 class OrderOut(BaseModel):
-    """Times of the journey are event times. Null for those who only bid: who won, for how much, and the journey."""
+    """Times of the journey are event times.
+
+    Null for those who only bid: what the goods are worth, who to call, who won, for how much, and the
+    journey; `target_xof` unless the shipper shows it.
+    """
 
     id: UUID
+    reference: str = Field(examples=["MESS-26-7K3QX9P"])
     status: OrderStatus
     shipper_id: UUID
     goods: str
+    category: str | None
+    packaging: str | None
+    packages: int | None
     weight_kg: int | None
+    volume_m3: float | None
+    needs: list[str]
+    temperature_min_c: float | None
+    temperature_max_c: float | None
+    un_number: str | None
+    vehicle_type: str | None
     pickup: PlaceOut
     delivery: PlaceOut
+    pickup_window: WindowOut | None
+    delivery_window: WindowOut | None
+    stops: list[StopOut]
+    instructions: str
+    target_xof: int | None
+    target_shown: bool
     planned_route: list[list[float]] | None
     created_at: datetime
     updated_at: datetime
+    posted_at: datetime | None
+    expires_at: datetime | None
+    version: int | None = None
+    value_xof: int | None = None
+    pickup_contact: ContactOut | None = None
+    delivery_contact: ContactOut | None = None
     carrier_id: UUID | None = None
     driver_id: UUID | None = None
     vehicle_id: int | None = None
@@ -122,15 +123,22 @@ class OrderOut(BaseModel):
     delivered_at: datetime | None = None
     completed_at: datetime | None = None
     cancelled_at: datetime | None = None
+    cancel_reason: str | None = None
+    # only where a list is asked for what is near
+    distance_km: float | None = None
 
     @classmethod
-    def of(cls, order: Order, *, party: bool) -> Self:
-        known = cls(
-            id=order.id,
+    def of(cls, order: Order, stops: Sequence[OrderStop], *, party: bool) -> Self:
+        known = {name: getattr(order, name) for name in _FOR_ALL}
+        known |= {name: getattr(order, name) for name in _FOR_PARTIES if party}
+        if party:
+            known["pickup_contact"] = ContactOut.of(order.pickup_contact_name, order.pickup_contact_phone)
+            known["delivery_contact"] = ContactOut.of(
+                order.delivery_contact_name, order.delivery_contact_phone
+            )
+        return cls(
+            **known,
             status=_shown_status(order, party=party),
-            shipper_id=order.shipper_id,
-            goods=order.goods,
-            weight_kg=order.weight_kg,
             pickup=PlaceOut(
                 name=order.pickup_name, lat=order.pickup_lat, lon=order.pickup_lon, shape=order.pickup_shape
             ),
@@ -140,25 +148,39 @@ class OrderOut(BaseModel):
                 lon=order.delivery_lon,
                 shape=order.delivery_shape,
             ),
-            planned_route=order.planned_route,
-            created_at=order.created_at,
+            pickup_window=WindowOut.of(order.pickup_opens_at, order.pickup_closes_at),
+            delivery_window=WindowOut.of(order.delivery_opens_at, order.delivery_closes_at),
+            stops=[StopOut.of(stop, party=party) for stop in stops],
+            target_xof=order.target_xof if party or order.target_shown else None,
             updated_at=order.updated_at if party else order.created_at,
-            cancelled_at=order.cancelled_at,
         )
-        if not party:
-            return known
-        return known.model_copy(update={name: getattr(order, name) for name in _FOR_PARTIES})
 
 
+_FOR_ALL = (
+    "id", "reference", "shipper_id", "goods", "category", "packaging", "packages", "weight_kg", "volume_m3", "needs",
+    "temperature_min_c", "temperature_max_c", "un_number", "vehicle_type", "instructions", "target_shown",
+    "planned_route", "created_at", "posted_at", "expires_at", "cancelled_at",
+)  # fmt: skip
 _FOR_PARTIES = (
-    "carrier_id", "driver_id", "vehicle_id", "agreed_xof", "assigned_at", "arrived_pickup_at", "picked_up_at",
-    "departed_pickup_at", "arrived_delivery_at", "departed_delivery_at", "delivered_at", "completed_at",
+    "version", "value_xof", "carrier_id", "driver_id", "vehicle_id", "agreed_xof", "assigned_at", "arrived_pickup_at",
+    "picked_up_at", "departed_pickup_at", "arrived_delivery_at", "departed_delivery_at", "delivered_at",
+    "completed_at", "cancel_reason",
 )  # fmt: skip
 
 
 def shown_order(order: Order, actor: Actor) -> OrderOut:
     """What this actor is shown of an order that he may know of."""
-    return OrderOut.of(order, party=is_party(order, actor))
+    return shown_orders([order], actor)[0]
+
+
+def shown_orders(orders: Sequence[Order], actor: Actor) -> list[OrderOut]:
+    """The same of several of one session, with one query for the stops of all."""
+    if not orders:
+        return []
+    session = object_session(orders[0])
+    assert session is not None  # rows are shown while their transaction is open
+    stops = repository.stops_of(session, [order.id for order in orders])
+    return [OrderOut.of(order, stops.get(order.id, ()), party=is_party(order, actor)) for order in orders]
 
 
 def _shown_status(order: Order, *, party: bool) -> OrderStatus:
@@ -166,7 +188,7 @@ def _shown_status(order: Order, *, party: bool) -> OrderStatus:
     return status if party or status in SHOWN_TO_BIDDERS else OrderStatus.ASSIGNED
 
 
-class CancelIn(_Body):
+class CancelIn(Body):
     reason: Annotated[Text, Field(min_length=1)]
 
 

@@ -4,9 +4,8 @@ Every change of one order happens under its row lock, so of two people who act a
 sees what the first has done and is answered by the rules.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,19 +15,15 @@ from platform_api.actor import Actor
 from platform_api.bids import repository as bids
 from platform_api.errors import NotFound
 from platform_api.orders import repository, rules
-from platform_api.orders.models import Order
+from platform_api.orders.content import Content, check_content, expiry_at_posting
+from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
+from platform_api.orders.writing import stop_rows, write_content
+from platform_api.versions import check_version
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where goods are picked up or delivered. `shape`: a checked GeoJSON Feature."""
-
-    name: str
-    lat: float
-    lon: float
-    shape: dict[str, Any]
+# `cancel_reason` of a draft that was thrown away
+DISCARDED = "discarded"
 
 
 def snapshot(session: Session, order: Order) -> rules.OrderSnapshot:
@@ -72,46 +67,66 @@ def locked_order(session: Session, actor: Actor, order_id: UUID) -> tuple[Order,
     return order, snapshot(session, order)
 
 
-def create_order(
-    session: Session,
-    actor: Actor,
-    *,
-    goods: str,
-    weight_kg: int | None,
-    pickup: Site,
-    delivery: Site,
-    planned_route: list[list[float]] | None,
-    now: datetime,
-) -> Order:
-    """A DRAFT that only its shipper sees."""
+def create_order(session: Session, actor: Actor, content: Content, *, now: datetime) -> Order:
+    """A DRAFT that only its shipper sees. Raises Invalid when what it says cannot be meant together."""
     rules.may_create(actor)
+    check_content(content, now)
     order = Order(
-        shipper_id=actor.party_id,
-        status=OrderStatus.DRAFT,
-        goods=goods,
-        weight_kg=weight_kg,
-        pickup_name=pickup.name,
-        pickup_lat=pickup.lat,
-        pickup_lon=pickup.lon,
-        pickup_shape=pickup.shape,
-        delivery_name=delivery.name,
-        delivery_lat=delivery.lat,
-        delivery_lon=delivery.lon,
-        delivery_shape=delivery.shape,
-        planned_route=planned_route,
-        created_at=now,
-        updated_at=now,
+        shipper_id=actor.party_id, status=OrderStatus.DRAFT, version=0, created_at=now, updated_at=now
     )
+    write_content(order, content)
     session.add(order)
-    # The history row refers to it, and no relationship tells the session which goes first.
+    # History and stops refer to it, and no relationship tells the session which goes first.
     session.flush()
+    session.add_all(stop_rows(order.id, content.stops))
     record(session, order, Action.CREATED, now=now, actor=actor)
     return order
 
 
+def edit_order(
+    session: Session,
+    actor: Actor,
+    order_id: UUID,
+    change: Callable[[Order, Sequence[OrderStop]], Content],
+    *,
+    expected: int | None,
+    now: datetime,
+) -> Order:
+    """A draft says from now on what `change` makes of it.
+
+    Raises PreconditionFailed when it is not the version the caller has read (None = he does not ask).
+    """
+    order, facts = locked_order(session, actor, order_id)
+    rules.edit(facts, actor)
+    check_version(order.version, expected)
+    content = change(order, repository.stops_of(session, [order.id]).get(order.id, ()))
+    check_content(content, now)
+    write_content(order, content)
+    repository.drop_stops(session, order.id)
+    session.add_all(stop_rows(order.id, content.stops))
+    record(session, order, Action.EDITED, now=now, actor=actor)
+    session.flush()
+    return order
+
+
+def discard_draft(session: Session, actor: Actor, order_id: UUID, now: datetime) -> None:
+    """A draft that is not wanted. Its row stays, CANCELLED, so that its reference is never given again."""
+    order, facts = locked_order(session, actor, order_id)
+    if rules.discard(facts, actor, discarded_before=order.cancel_reason == DISCARDED):
+        order.cancelled_at, order.cancel_reason = now, DISCARDED
+        cancelled = OrderStatus.CANCELLED
+        evidence = {"reason_code": DISCARDED}
+        record(session, order, Action.CANCELLED, now=now, to_status=cancelled, actor=actor, evidence=evidence)
+
+
 def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) -> Order:
+    """On the market until `expires_at`. Raises Conflict when its time is over already."""
     order, facts = locked_order(session, actor, order_id)
     if rules.post(facts, actor):
+        order.expires_at = expiry_at_posting(
+            expires_at=order.expires_at, pickup_closes_at=order.pickup_closes_at, now=now
+        )
+        order.posted_at = now
         record(session, order, Action.POSTED, now=now, to_status=OrderStatus.POSTED, actor=actor)
     return order
 

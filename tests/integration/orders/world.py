@@ -19,7 +19,7 @@ from platform_api.actor import Actor, Role
 from platform_api.bids import service as bids
 from platform_api.fleet.models import Vehicle
 from platform_api.orders import following, service
-from platform_api.orders.schemas import OrderIn
+from platform_api.orders.bodies import OrderIn
 from tests.support.api import Person, code_of, person
 
 _plates = count(1)
@@ -166,16 +166,7 @@ def open_market(world: World, vehicles: Sequence[tuple[Person, int]]) -> Market:
     shipper, now = actor_of(world.shipper), datetime.now(UTC)
     body = OrderIn.model_validate(ORDER)
     with transaction() as session:
-        order = service.create_order(
-            session,
-            shipper,
-            goods=body.goods,
-            weight_kg=body.weight_kg,
-            pickup=body.pickup.site(),
-            delivery=body.delivery.site(),
-            planned_route=None,
-            now=now,
-        )
+        order = service.create_order(session, shipper, body.content(), now=now)
         service.post_order(session, shipper, order.id, now)
         placed = [
             bids.place_bid(
