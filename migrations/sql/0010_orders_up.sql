@@ -38,8 +38,8 @@ ALTER TABLE orders
     ADD COLUMN temperature_min_c      double precision,
     ADD COLUMN temperature_max_c      double precision,
     ADD COLUMN un_number              text CHECK (un_number ~ '^[0-9]{4}$'),
-    -- code of vehicle_types
-    ADD COLUMN vehicle_type           text,
+    -- asked for; NULL = any
+    ADD COLUMN vehicle_type           text REFERENCES vehicle_types (code),
     ADD COLUMN pickup_opens_at        timestamptz,
     ADD COLUMN pickup_closes_at       timestamptz,
     ADD COLUMN delivery_opens_at      timestamptz,

@@ -29,6 +29,7 @@ from platform_api.orders.content import (
     contact_of,
 )
 from platform_api.orders.models import Order, OrderStop
+from platform_api.vehicle_types.schemas import TypeCode
 
 # Heavier than any road transport by special permit.
 MAX_WEIGHT_KG = 500_000
@@ -46,7 +47,6 @@ MAX_PIN_DISTANCE_M = 5_000.0
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Celsius = Annotated[float, Field(ge=MIN_TEMPERATURE_C, le=MAX_TEMPERATURE_C, allow_inf_nan=False)]
-TypeCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{2,40}$")]
 
 
 def _printable(text: str) -> str:
@@ -149,7 +149,7 @@ class _Details(Body):
     temperature_min_c: Celsius | None = None
     temperature_max_c: Celsius | None = None
     un_number: str | None = Field(default=None, pattern=r"^[0-9]{4}$", examples=["1203"])
-    vehicle_type: TypeCode | None = Field(default=None, examples=["SEMI_PLATEAU"])
+    vehicle_type: TypeCode | None = None
     pickup_window: WindowIn | None = None
     delivery_window: WindowIn | None = None
     pickup_contact: ContactIn | None = None

@@ -32,7 +32,7 @@ StatusQuery = Annotated[OrderStatus | None, Query()]
 CONTENT_ERRORS = (
     "expiry_after_pickup", "invalid_body", "invalid_phone", "place_far_from_shape", "target_missing",
     "temperature_needed", "temperature_range", "too_many_stops", "un_number_needed", "un_number_unknown",
-    "window_reversed", "window_too_far", "window_too_long", "windows_out_of_order",
+    "vehicle_type_not_found", "vehicle_type_retired", "window_reversed", "window_too_far", "window_too_long", "windows_out_of_order",
 )  # fmt: skip
 
 

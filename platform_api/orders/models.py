@@ -34,7 +34,7 @@ class Order(Base):
     temperature_min_c: Mapped[float | None]
     temperature_max_c: Mapped[float | None]
     un_number: Mapped[str | None]
-    vehicle_type: Mapped[str | None]
+    vehicle_type: Mapped[str | None] = mapped_column(ForeignKey("vehicle_types.code"))
     pickup_opens_at: Mapped[datetime | None]
     pickup_closes_at: Mapped[datetime | None]
     delivery_opens_at: Mapped[datetime | None]

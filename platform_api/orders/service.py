@@ -20,6 +20,7 @@ from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
 from platform_api.orders.writing import stop_rows, write_content
+from platform_api.vehicle_types.service import check_offered
 from platform_api.versions import check_version
 
 # `cancel_reason` of a draft that was thrown away
@@ -71,6 +72,7 @@ def create_order(session: Session, actor: Actor, content: Content, *, now: datet
     """A DRAFT that only its shipper sees. Raises Invalid when what it says cannot be meant together."""
     rules.may_create(actor)
     check_content(content, now)
+    check_offered(session, content.vehicle_type)
     order = Order(
         shipper_id=actor.party_id, status=OrderStatus.DRAFT, version=0, created_at=now, updated_at=now
     )
@@ -101,6 +103,8 @@ def edit_order(
     check_version(order.version, expected)
     content = change(order, repository.stops_of(session, [order.id]).get(order.id, ()))
     check_content(content, now)
+    if content.vehicle_type != order.vehicle_type:
+        check_offered(session, content.vehicle_type)
     write_content(order, content)
     repository.drop_stops(session, order.id)
     session.add_all(stop_rows(order.id, content.stops))

@@ -177,6 +177,11 @@ def test_what_makes_no_sense(world: World, part: dict[str, Any], code: str) -> N
     assert code_of(world.shipper.post(ORDERS, {**ORDER, **part})) == (422, code)
 
 
+def test_a_type_of_truck_that_there_is_not(world: World) -> None:
+    answer = world.shipper.post(ORDERS, {**ORDER, "vehicle_type": "TAPIS_VOLANT"})
+    assert code_of(answer) == (404, "vehicle_type_not_found")
+
+
 def test_posting_says_until_when(world: World) -> None:
     body = created(world, {**ORDER, "pickup_window": {"closes_at": ahead(30)}})
     posted = world.shipper.post(f"{ORDERS}{body['id']}/post/").json()
