@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from geofence.errors import CODES as FENCE_CODES
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.orders import repository, service
@@ -30,6 +31,7 @@ StatusQuery = Annotated[OrderStatus | None, Query()]
 
 
 CONTENT_ERRORS = (
+    *FENCE_CODES,
     "expiry_after_pickup", "invalid_body", "invalid_phone", "place_far_from_shape", "target_missing",
     "temperature_needed", "temperature_range", "too_many_stops", "un_number_needed", "un_number_unknown",
     "vehicle_type_not_found", "vehicle_type_retired", "window_reversed", "window_too_far", "window_too_long", "windows_out_of_order",
