@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from config.database import after_commit
-from platform_api.privacy import access, erase_store, files, repository, rules
+from platform_api import spool
+from platform_api.privacy import access, erase_store, repository, rules
 from platform_api.privacy.access import Access
 from platform_api.privacy.models import Erasure, PhoneErasure
 from platform_api.privacy.rules import ErasureState, ErasureStep, ExportState
@@ -134,7 +135,7 @@ def _count(erasure: Erasure, name: str, count: int) -> None:
 
 
 def _deleter(export_id: UUID) -> Callable[[], None]:
-    return lambda: files.delete(export_id)
+    return lambda: spool.delete(rules.copy_name(export_id))
 
 
 _STEPS: dict[ErasureStep, Callable[[Session, Erasure, datetime], Progress]] = {

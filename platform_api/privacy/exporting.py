@@ -12,13 +12,13 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from config.database import get_engine
-from platform_api.privacy import files
+from platform_api import spool
+from platform_api.csv_cells import cells, plain
 from platform_api.privacy.contents import OBJECTS, TABLES, Part, read_me
+from platform_api.privacy.rules import copy_name
 
 ROWS_AT_ONCE = 2_000
 TELL_EVERY_ROWS = 20_000
-# A spreadsheet takes a text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Tell = Callable[[str, int], None]
 
@@ -35,7 +35,7 @@ def write_copy(export_id: UUID, subject_id: UUID, tell: Tell) -> tuple[int, int]
     # A connection of its own: the cursor holds its transaction open while `tell` commits others.
     with get_engine().connect() as connection, connection.begin():
         _hold(connection, export_id)
-        with files.new_file(export_id) as file:
+        with spool.new_file(copy_name(export_id)) as file:
             rows = _write(connection, file, subject_id, tell)
             file.seek(0, io.SEEK_END)
             return file.tell(), rows
@@ -55,7 +55,7 @@ def _write(connection: Connection, file: IO[bytes], subject_id: UUID, tell: Tell
         archive.writestr("README.txt", read_me())
         for name, part in OBJECTS.items():
             row = connection.execute(part.query, {"subject": subject_id}).mappings().one()
-            archive.writestr(f"{name}.json", json.dumps(_plain(dict(row)), ensure_ascii=False, indent=2))
+            archive.writestr(f"{name}.json", json.dumps(plain(dict(row)), ensure_ascii=False, indent=2))
         for part in TABLES:
             tell(part.name, rows)
             # ZIP64, as nobody knows beforehand how much it will be.
@@ -78,27 +78,3 @@ def _write_table(
                 if before // TELL_EVERY_ROWS != rows // TELL_EVERY_ROWS:
                     tell(part.name, rows)
     return rows
-
-
-def cells(row: Iterable[Any]) -> list[str]:
-    return [_cell(value) for value in row]
-
-
-def _cell(value: Any) -> str:
-    value = _plain(value)
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it; times RFC 3339, UTC."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, UUID | date):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return value

@@ -91,6 +91,11 @@ def check_download(state: ExportState) -> None:
         raise Conflict("export_not_ready", "This export is still being written.")
 
 
+def copy_name(export_id: UUID) -> str:
+    """The file of a driver's copy, in the folder of `platform_api.spool`."""
+    return f"{export_id}.zip"
+
+
 def hash_code(code: str) -> str:
     return sha256(code.encode()).hexdigest()
 

@@ -15,9 +15,9 @@ from platform_api.actor import Actor, Role
 from platform_api.errors import NotFound
 from platform_api.privacy import access, repository, rules
 from platform_api.privacy.access import Access
-from platform_api.privacy.files import path_of
 from platform_api.privacy.models import DataExport, Erasure
-from platform_api.privacy.rules import ErasureState, ExportState
+from platform_api.privacy.rules import ErasureState, ExportState, copy_name
+from platform_api.spool import path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def open_export(session: Session, actor: Actor, export_id: UUID, *, now: datetim
     """Where the file is; that it was handed out is noted."""
     export = get_export(session, actor, export_id)
     rules.check_download(ExportState(export.state))
-    path = path_of(export.id)
+    path = path_of(copy_name(export.id))
     if not path.is_file():
         # Another machine's folder: API and task worker must share MESS_EXPORT_DIR.
         raise NotFound("export_file_missing", "The file of this export is not on this server.")

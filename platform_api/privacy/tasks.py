@@ -7,8 +7,10 @@ from config import clock
 from config.celery_app import celery_app, queue
 from config.database import transaction
 from config.logging import get_logger
-from platform_api.privacy import erasing, exporting, files, jobs
+from platform_api import spool
+from platform_api.privacy import erasing, exporting, jobs
 from platform_api.privacy.erasing import Progress
+from platform_api.privacy.rules import copy_name
 
 log = get_logger(__name__)
 
@@ -45,7 +47,7 @@ def write_export(export_id: str) -> None:
         kept = jobs.finish_export(session, key, file_bytes=size, rows=rows, now=clock.now())
     if not kept:
         # Erased meanwhile.
-        files.delete(key)
+        spool.delete(copy_name(key))
     log.info("export written", export_id=export_id, file_bytes=size, rows=rows, kept=kept)
 
 
@@ -65,12 +67,12 @@ def sweep() -> None:
     with transaction() as session:
         due = jobs.look_around(session, clock.now())
     for export_id in due.expired:
-        files.delete(export_id)
+        spool.delete(copy_name(export_id))
     for export_id in due.exports:
         queue("privacy.write_export", export_id=str(export_id))
     for erasure_id in due.erasures:
         queue("privacy.erase", erasure_id=str(erasure_id))
-    stray = files.delete_stray()
+    stray = spool.delete_stray()
     if due.expired or due.lapsed or due.dropped or stray:
         log.info(
             "privacy swept", expired=len(due.expired), lapsed=due.lapsed, access_log=due.dropped, stray=stray

@@ -23,7 +23,9 @@ from config.database import transaction
 from config.settings import get_settings
 from platform_api.actor import Role
 from platform_api.bids import service as bids
-from platform_api.privacy import erasing, exporting, files, jobs, tasks
+from platform_api import spool
+from platform_api.privacy.rules import copy_name
+from platform_api.privacy import erasing, exporting, jobs, tasks
 from platform_api.privacy.erasing import Progress
 from tests.integration.orders.world import Stay, actor_of
 from tests.integration.platform_api.privacy_world import (
@@ -180,7 +182,7 @@ def test_one_copy_at_a_time_and_a_few_a_day(driver: Driver) -> None:
 def test_the_file_is_for_us_alone_and_deleted_in_time(driver: Driver) -> None:
     exported(driver)
     (shown,) = driver.person.get(f"{PRIVACY}/exports/").json()["items"]
-    path = files.path_of(UUID(shown["id"]))
+    path = spool.path_of(copy_name(shown["id"]))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [each.name for each in Path(get_settings().export_dir).glob("*.part")] == []
@@ -224,7 +226,7 @@ def test_two_hundred_thousand_positions_in_bounded_memory(driver: Driver) -> Non
     assert peak_mb - before_mb < MOST_MEMORY_MB, f"{peak_mb - before_mb:.1f} MB"
     # Its progress can be seen.
     assert len([n for part, n in told if part == "phone_pings"]) == PINGS // exporting.TELL_EVERY_ROWS + 1
-    with zipfile.ZipFile(files.path_of(export_id)) as archive, archive.open("phone_pings.csv") as lines:
+    with zipfile.ZipFile(spool.path_of(copy_name(export_id))) as archive, archive.open("phone_pings.csv") as lines:
         assert sum(1 for _ in lines) == PINGS + 1
 
 
@@ -350,7 +352,7 @@ def test_an_erasure_leaves_nothing_of_him_anywhere(driver: Driver, admin: Person
         for row in admin.get(f"{PRIVACY}/exports/").json()["items"]
         if row["subject_id"] == str(driver.person.id)
     ]
-    assert [(row["state"], files.path_of(UUID(row["id"])).exists()) for row in copies] == [("deleted", False)]
+    assert [(row["state"], spool.path_of(copy_name(row["id"])).exists()) for row in copies] == [("deleted", False)]
     # Done again it is harmless, and asked again it is refused.
     tasks.erase(path.split("/")[-2])
     tasks.sweep()

@@ -1,4 +1,4 @@
-"""Files of exports: one folder that API and task worker share, readable by them alone."""
+"""Files that tasks write for people to fetch: one folder that API and task worker share, readable by them alone."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from config.settings import get_settings
 
@@ -19,28 +19,28 @@ def folder() -> Path:
     return path
 
 
-def path_of(export_id: UUID) -> Path:
-    return Path(get_settings().export_dir) / f"{export_id}.zip"
+def path_of(name: str) -> Path:
+    return Path(get_settings().export_dir) / name
 
 
 @contextmanager
-def new_file(export_id: UUID) -> Iterator[IO[bytes]]:
+def new_file(name: str) -> Iterator[IO[bytes]]:
     """To be written; takes its name when all of it is there, and is gone when something fails."""
-    part = folder() / f"{export_id}.{uuid4().hex}.part"
+    part = folder() / f"{name}.{uuid4().hex}.part"
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path_of(export_id))
+        part.replace(path_of(name))
     finally:
         part.unlink(missing_ok=True)
 
 
-def delete(export_id: UUID) -> None:
+def delete(name: str) -> None:
     """Again is harmless."""
-    path_of(export_id).unlink(missing_ok=True)
+    path_of(name).unlink(missing_ok=True)
 
 
 def delete_stray() -> int:

@@ -1,0 +1,37 @@
+"""Bodies of the export endpoints."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from platform_api.exports.rules import Format, Kind, State
+from platform_api.fields import Time
+from platform_api.schemas import StrictBody
+
+
+class ExportIn(StrictBody):
+    """Half-open period [from_time, until_time) of creation (alerts: of when they were told)."""
+
+    kind: Kind = Field(examples=["orders"])
+    format: Format = Field(default=Format.CSV, examples=["csv"])
+    from_time: Time = Field(examples=["2026-11-01T00:00:00Z"])
+    until_time: Time = Field(examples=["2026-12-01T00:00:00Z"])
+
+
+class ExportOut(BaseModel):
+    """When `state` is ready, fetch `file/`; it is deleted at `expires_at`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    kind: Kind
+    format: Format
+    from_time: datetime
+    until_time: datetime
+    state: State
+    rows_written: int
+    file_bytes: int | None
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None

@@ -1,0 +1,74 @@
+"""The rows of each kind of export: what the asker may see, in the very form that the API shows it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Select, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from platform_api.actor import Actor
+from platform_api.alerts.models import Alert
+from platform_api.alerts.repository import inbox
+from platform_api.alerts.schemas import AlertOut
+from platform_api.exports.rules import Kind
+from platform_api.languages import Language
+from platform_api.orders.models import Order
+from platform_api.orders.repository import scoped
+from platform_api.orders.schemas import OrderOut, shown_order
+
+# Rows held in memory at a time; the server keeps the cursor.
+ROWS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`statement`: everything this actor may see; `time`: the column that the period is about."""
+
+    schema: type[BaseModel]
+    statement: Callable[[Actor], Select[Any]]
+    time: InstrumentedAttribute[datetime]
+    key: InstrumentedAttribute[Any]
+    show: Callable[[Any, Actor], BaseModel]
+
+
+def _own_orders(actor: Actor) -> Select[Order]:
+    """Without the open market, which a carrier may see as well: that is no business of its own."""
+    statement = scoped(actor)
+    if actor.is_administrator:
+        return statement
+    me = actor.party_id
+    return statement.where(or_(Order.shipper_id == me, Order.carrier_id == me, Order.driver_id == me))
+
+
+SOURCES: Mapping[Kind, Source] = {
+    Kind.ORDERS: Source(OrderOut, _own_orders, Order.created_at, Order.id, shown_order),
+    Kind.ALERTS: Source(
+        AlertOut,
+        inbox,
+        Alert.recorded_at,
+        Alert.id,
+        lambda row, _: AlertOut.of(row, Language.FRENCH),
+    ),
+}
+
+
+def rows(
+    session: Session, actor: Actor, kind: Kind, start: datetime, end: datetime, limit: int
+) -> Iterator[BaseModel]:
+    """Oldest first, half-open [start, end), read by a cursor in bounded memory."""
+    source = SOURCES[kind]
+    statement = (
+        source.statement(actor)
+        .where(source.time >= start, source.time < end)
+        .order_by(source.time, source.key)
+        .limit(limit)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    for piece in session.scalars(statement).partitions():
+        for row in piece:
+            yield source.show(row, actor)
+        # Not needed any more; a session keeps what it has loaded.
+        session.expunge_all()
