@@ -18,6 +18,7 @@ from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
 from platform_api.duty import endpoints as duty
 from platform_api.execution import endpoints as execution
+from platform_api.exports import endpoints as exports
 from platform_api.files import endpoints as files
 from platform_api.files.rules import MAX_FILE_BYTES
 from platform_api.fleet import endpoints as fleet
@@ -91,5 +92,6 @@ def create_app() -> FastAPI:
     app.include_router(alerts.router)
     app.include_router(api_keys.router)
     app.include_router(webhooks.router)
+    app.include_router(exports.router)
     app.include_router(sockets.router)
     return app

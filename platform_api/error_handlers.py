@@ -35,6 +35,7 @@ CONFLICTS = {
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
     "device_assignments_open": ("assignment_overlap", "The device is assigned to a vehicle at that time."),
     "data_exports_one": ("export_in_progress", "An export of this data is being written."),
+    "bulk_exports_one": ("export_in_progress", "An export of this data is being written."),
     "erasures_one": ("erasure_confirmed", "An erasure of this data has been asked for."),
     "duty_periods_open": ("duty_overlap", "You are on duty already."),
     "bids_one_winner": ("order_not_open", "Another bid on this order was accepted first."),

@@ -19,6 +19,8 @@ from platform_api.alerts.models import Alert
 from platform_api.alerts.texts import kinds, render
 from platform_api.errors import BadRequest, NotFound
 from platform_api.languages import Language
+from platform_api.webhooks.emitting import emit
+from platform_api.webhooks.rules import EventType
 
 
 def raise_alert(
@@ -48,6 +50,7 @@ def raise_alert(
     }  # fmt: skip
     inserted = _insert(session, row)
     if inserted is not None:
+        _tell_systems(session, inserted, now)
         return inserted
     assert dedup is not None
     (alert,) = repository.told(session, dedup, party_id)
@@ -70,6 +73,20 @@ def _insert(session: Session, row: Mapping[str, Any]) -> Alert | None:
         .returning(Alert)
     )
     return session.scalars(statement).one_or_none()
+
+
+def _tell_systems(session: Session, alert: Alert, now: datetime) -> None:
+    """Webhooks of the party; what comes of the alert later is read by its id."""
+    data = {
+        "alert_id": alert.id,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "order_id": None if alert.order_id is None else str(alert.order_id),
+        "vehicle_id": alert.vehicle_id,
+        "at": alert.at.isoformat(),
+        "facts": alert.facts,
+    }
+    emit(session, {alert.party_id}, EventType.ALERT_RAISED, data, now=now)
 
 
 def end_alert(session: Session, dedup: str, *, at: datetime, now: datetime) -> int:

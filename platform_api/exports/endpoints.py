@@ -57,7 +57,9 @@ def read(export_id: UUID, session: SessionDep, actor: CurrentActor) -> ExportOut
     response_class=FileResponse,
     responses={
         200: {"content": {kind.partition(";")[0]: {} for kind in _MEDIA.values()}, "description": "The file"},
-        **errors("export_not_found", "export_not_ready", "export_expired", "export_file_missing"),
+        **errors(
+            "export_not_found", "export_not_ready", "export_failed", "export_deleted", "export_file_missing"
+        ),
     },
 )
 def download(export_id: UUID, session: SessionDep, actor: CurrentActor) -> FileResponse:

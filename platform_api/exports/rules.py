@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from platform_api.errors import Conflict, Invalid, NotFound
+from platform_api.errors import Invalid
+from platform_api.privacy.rules import ExportState as State
 
 MAX_PERIOD = timedelta(days=366)
 # The file then ends, and says so by its number of rows: ask again from there.
@@ -24,14 +25,6 @@ class Format(StrEnum):
     NDJSON = "ndjson"
 
 
-class State(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    READY = "ready"
-    FAILED = "failed"
-    DELETED = "deleted"
-
-
 IN_PROGRESS = frozenset({State.QUEUED, State.RUNNING})
 
 
@@ -40,13 +33,6 @@ def check_period(start: datetime, end: datetime) -> None:
         raise Invalid("invalid_period", "The end must be after the beginning.")
     if end - start > MAX_PERIOD:
         raise Invalid("period_too_long", "An export covers at most 366 days.")
-
-
-def check_download(state: State) -> None:
-    if state is State.DELETED:
-        raise NotFound("export_expired", "This export was deleted; ask for a new one.")
-    if state is not State.READY:
-        raise Conflict("export_not_ready", f"This export is {state}.", state=state)
 
 
 def file_name(export_id: UUID, form: str) -> str:

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from platform_api.exports.rules import Format, Kind, State
+from platform_api.exports.rules import Format, Kind
 from platform_api.fields import Time
+from platform_api.privacy.rules import ExportState
 from platform_api.schemas import StrictBody
 
 
@@ -29,7 +30,7 @@ class ExportOut(BaseModel):
     format: Format
     from_time: datetime
     until_time: datetime
-    state: State
+    state: ExportState
     rows_written: int
     file_bytes: int | None
     created_at: datetime

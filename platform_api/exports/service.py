@@ -16,8 +16,10 @@ from platform_api.actor import Actor
 from platform_api.errors import NotFound
 from platform_api.exports import rules
 from platform_api.exports.models import BulkExport
-from platform_api.exports.rules import Format, Kind, State
+from platform_api.exports.rules import Format, Kind
 from platform_api.pagination import PageQuery, fetch_page
+from platform_api.privacy.rules import ExportState as State
+from platform_api.privacy.rules import check_download
 
 
 def ask(
@@ -67,8 +69,8 @@ def get(session: Session, actor: Actor, export_id: UUID) -> BulkExport:
 
 
 def path_of(row: BulkExport) -> Path:
-    """Raises Conflict `export_not_ready`, NotFound `export_expired`, `export_file_missing`."""
-    rules.check_download(State(row.state))
+    """Raises Conflict as `check_download` does, NotFound `export_file_missing`."""
+    check_download(State(row.state))
     path = spool.path_of(rules.file_name(row.id, row.format))
     if not path.is_file():
         # Another machine's folder: API and task worker must share MESS_EXPORT_DIR.

@@ -8,7 +8,7 @@ from config.database import transaction
 from config.logging import get_logger
 from platform_api import spool
 from platform_api.accounts import service as accounts
-from platform_api.errors import Unauthorised
+from platform_api.errors import Conflict, PlatformError
 from platform_api.exports import service, writing
 
 log = get_logger(__name__)
@@ -34,13 +34,13 @@ def write(export_id: str) -> None:
         with transaction() as session:
             actor = accounts.actor_of_user(session, export.asked_by)
             if actor.party_id != export.party_id:
-                raise Unauthorised("not_a_member", "Whoever asked has left.")
+                raise Conflict("not_a_member", "Whoever asked has left.")
             size, rows = writing.write(session, export, actor, tell)
     except Exception as error:
         log.exception("export not written", export_id=export_id)
         with transaction() as session:
             service.fail(session, key, clock.now())
-        if not isinstance(error, OSError | Unauthorised):
+        if not isinstance(error, OSError | PlatformError):
             raise
         return
     with transaction() as session:

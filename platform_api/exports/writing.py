@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import IO
 
 from pydantic import BaseModel
@@ -64,5 +63,3 @@ def _ndjson(text: IO[str], found: Iterator[BaseModel]) -> int:
         text.write(row.model_dump_json() + "\n")
         rows += 1
     return rows
-
-

@@ -4,9 +4,8 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
-from typing import IO, Any
+from collections.abc import Callable
+from typing import IO
 from uuid import UUID
 
 from sqlalchemy import Connection, text

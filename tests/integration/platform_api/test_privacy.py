@@ -21,12 +21,12 @@ import pytest
 from config import clock
 from config.database import transaction
 from config.settings import get_settings
+from platform_api import spool
 from platform_api.actor import Role
 from platform_api.bids import service as bids
-from platform_api import spool
-from platform_api.privacy.rules import copy_name
 from platform_api.privacy import erasing, exporting, jobs, tasks
 from platform_api.privacy.erasing import Progress
+from platform_api.privacy.rules import copy_name
 from tests.integration.orders.world import Stay, actor_of
 from tests.integration.platform_api.privacy_world import (
     PRIVACY,
@@ -226,7 +226,10 @@ def test_two_hundred_thousand_positions_in_bounded_memory(driver: Driver) -> Non
     assert peak_mb - before_mb < MOST_MEMORY_MB, f"{peak_mb - before_mb:.1f} MB"
     # Its progress can be seen.
     assert len([n for part, n in told if part == "phone_pings"]) == PINGS // exporting.TELL_EVERY_ROWS + 1
-    with zipfile.ZipFile(spool.path_of(copy_name(export_id))) as archive, archive.open("phone_pings.csv") as lines:
+    with (
+        zipfile.ZipFile(spool.path_of(copy_name(export_id))) as archive,
+        archive.open("phone_pings.csv") as lines,
+    ):
         assert sum(1 for _ in lines) == PINGS + 1
 
 
@@ -352,7 +355,9 @@ def test_an_erasure_leaves_nothing_of_him_anywhere(driver: Driver, admin: Person
         for row in admin.get(f"{PRIVACY}/exports/").json()["items"]
         if row["subject_id"] == str(driver.person.id)
     ]
-    assert [(row["state"], spool.path_of(copy_name(row["id"])).exists()) for row in copies] == [("deleted", False)]
+    assert [(row["state"], spool.path_of(copy_name(row["id"])).exists()) for row in copies] == [
+        ("deleted", False)
+    ]
     # Done again it is harmless, and asked again it is refused.
     tasks.erase(path.split("/")[-2])
     tasks.sweep()

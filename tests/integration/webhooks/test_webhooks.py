@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from config import clock
+from config.database import transaction
 from platform_api.actor import Role
+from platform_api.alerts import service as alerts
 from platform_api.webhooks import tasks
 from platform_api.webhooks.rules import LEASE, RETRY_AFTER
 from tests.integration.orders.world import World
@@ -107,6 +109,27 @@ def test_the_carrier_hears_of_an_order_from_its_award_on(world: World, shop: Rec
     assert deliveries(world.carrier, webhook) == []
     assert code_of(world.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id})) == (200, "")
     assert [item["body"]["data"]["status"] for item in deliveries(world.carrier, webhook)] == ["ASSIGNED"]
+
+
+def test_an_alert_is_told_once(world: World, shop: Receiver) -> None:
+    webhook = subscribe(world.shipper, shop, "alert.raised")
+    facts = {
+        "plate": "DK-1234-AB", "pickup": "Dakar", "delivery": "Kaolack", "eta_at": "2026-11-27T10:00:00+00:00", "late_minutes": 40,
+        "window_end_at": "2026-11-27T09:20:00+00:00",
+    }  # fmt: skip
+    for _ in range(2):
+        with transaction() as session:
+            alerts.raise_alert(
+                session,
+                party_id=world.shipper.id,
+                kind="late_arrival",
+                at=clock.now(),
+                now=clock.now(),
+                facts=facts,
+                dedup=webhook["id"],
+            )
+    (item,) = deliveries(world.shipper, webhook)
+    assert (item["type"], item["body"]["data"]["facts"]) == ("alert.raised", facts)
 
 
 def test_a_change_that_is_rolled_back_tells_nothing(world: World, shop: Receiver) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_api.actor import Actor, Role
+from platform_api.csv_cells import cells
 from platform_api.errors import Conflict, Forbidden, Invalid, PlatformError, TooMany
 from platform_api.privacy import rules
-from platform_api.csv_cells import cells
 from platform_api.privacy.rules import ErasureSnapshot, ErasureState, ExportState, PhoneSpan
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
