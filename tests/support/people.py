@@ -1,0 +1,50 @@
+"""Colleagues: people who act for somebody else's business."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import event
+
+from config import clock
+from config.database import get_engine, transaction
+from platform_api.accounts.rules import actor_of
+from platform_api.actor import Actor, MemberRole, Role
+from platform_api.organisations.models import OrganisationMember
+from tests.support.api import Person, person
+
+
+def colleague(owner: Person, role: MemberRole = MemberRole.MEMBER) -> Person:
+    """Somebody of the owner's kind who acts for him."""
+    made = person(owner.client, owner.role)
+    with transaction() as session:
+        session.add(
+            OrganisationMember(user_id=made.id, owner_id=owner.id, role=role.value, joined_at=clock.now())
+        )
+    return made
+
+
+def actor(someone: Person, *, owner: Person | None = None, role: MemberRole = MemberRole.OWNER) -> Actor:
+    """As `authenticate` would say it, for calls of services."""
+    return actor_of(
+        user_id=someone.id,
+        role=Role(someone.role),
+        is_superuser=False,
+        carrier_id=None,
+        acts_for=None if owner is None else owner.id,
+        member_role=role,
+    )
+
+
+@contextmanager
+def counted_queries() -> Iterator[list[str]]:
+    """The statements that the process sends meanwhile."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(get_engine(), "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", note)
