@@ -11,6 +11,7 @@ from platform_api.accounts.models import User
 from platform_api.bids.models import Bid
 from platform_api.bids.rules import BidStatus
 from platform_api.fleet.models import Device, Vehicle
+from platform_api.languages import Language
 from platform_api.orders.models import Order
 from platform_api.orders.rules import OrderStatus
 from platform_api.organisations.models import Invitation, OrganisationMember
@@ -78,6 +79,13 @@ def business_names(session: Session, owner_ids: Iterable[UUID]) -> Mapping[UUID,
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
+def language_of(session: Session, phone: str) -> Language | None:
+    """What whoever has this phone likes to read; None when he has not said, or has no account."""
+    statement = select(Profile.language).join(User, User.id == Profile.user_id).where(User.phone == phone)
+    language = session.scalar(statement)
+    return None if language is None else Language(language)
+
+
 def holdings(session: Session, user_id: UUID) -> list[str]:
     """What of his own is not ended: in one query."""
     own = {
@@ -138,12 +146,15 @@ def page_received(
     return fetch_page(session, statement, (Invitation.created_at, Invitation.id), query)
 
 
-def count_invitations(session: Session, owner_id: UUID, *, since: datetime) -> tuple[int, int]:
-    """Open ones, and those sent since then."""
+def count_invitations(
+    session: Session, owner_id: UUID, phone: str, *, since: datetime
+) -> tuple[int, int, int]:
+    """Open ones, those sent since then, and of these those to this phone."""
     open_now = func.count().filter(Invitation.state == InvitationState.OPEN.value)
     sent = func.count().filter(Invitation.created_at > since)
-    row = session.execute(select(open_now, sent).where(Invitation.owner_id == owner_id)).one()
-    return row[0], row[1]
+    to_phone = func.count().filter(Invitation.created_at > since, Invitation.phone == phone)
+    row = session.execute(select(open_now, sent, to_phone).where(Invitation.owner_id == owner_id)).one()
+    return row[0], row[1], row[2]
 
 
 def belongs_to(session: Session, owner_id: UUID, phone: str) -> bool:

@@ -14,6 +14,7 @@ INVITATION_VALID = timedelta(days=7)
 # Each costs a text message to somebody who may not want it.
 MAX_OPEN_INVITATIONS = 50
 MAX_INVITATIONS_A_DAY = 50
+MAX_A_DAY_TO_ONE_PHONE = 3
 # An answered or lapsed one holds a phone number that nobody needs any more.
 INVITATION_KEPT = timedelta(days=90)
 
@@ -59,8 +60,13 @@ def check_invites(actor: Actor, joins_as: JoinsAs) -> None:
     _check_manager_is_the_owners(actor, {joins_as.value})
 
 
-def check_quota(*, open_now: int, today: int) -> None:
-    if open_now >= MAX_OPEN_INVITATIONS or today >= MAX_INVITATIONS_A_DAY:
+def check_quota(*, open_now: int, today: int, today_to_phone: int) -> None:
+    """Of one business."""
+    if (
+        open_now >= MAX_OPEN_INVITATIONS
+        or today >= MAX_INVITATIONS_A_DAY
+        or today_to_phone >= MAX_A_DAY_TO_ONE_PHONE
+    ):
         raise TooMany(
             "too_many_invitations", "Too many invitations are open or were sent today.", retry_after_s=3600
         )

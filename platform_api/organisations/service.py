@@ -15,10 +15,12 @@ from platform_api.accounts.rules import normalise_phone
 from platform_api.actor import Actor, MemberRole, Role
 from platform_api.errors import Conflict, NotFound
 from platform_api.fleet.rules import check_joins as check_drives
-from platform_api.organisations import repository, rules
+from platform_api.languages import Language
+from platform_api.organisations import notices, repository, rules
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import InvitationState, JoinsAs
 from platform_api.pagination import PageQuery
+from platform_api.sms import service as sms
 from platform_api.versions import check_version
 
 
@@ -71,8 +73,10 @@ def invite(session: Session, actor: Actor, *, phone: str, joins_as: JoinsAs, now
     if repository.belongs_to(session, owner.id, number):
         raise Conflict("already_member", "This phone number is that of one of yours.")
     repository.expire_due(session, now, owner_id=owner.id)
-    open_now, today = repository.count_invitations(session, owner.id, since=now - timedelta(days=1))
-    rules.check_quota(open_now=open_now, today=today)
+    open_now, today, to_phone = repository.count_invitations(
+        session, owner.id, number, since=now - timedelta(days=1)
+    )
+    rules.check_quota(open_now=open_now, today=today, today_to_phone=to_phone)
     row = Invitation(
         owner_id=owner.id,
         phone=number,
@@ -84,7 +88,11 @@ def invite(session: Session, actor: Actor, *, phone: str, joins_as: JoinsAs, now
     )
     session.add(row)
     session.flush()  # the answer shows its id
-    return _shown(session, [row])[0]
+    shown = _shown(session, [row])[0]
+    language = repository.language_of(session, number) or Language.FRENCH
+    text = notices.text_of(shown.business_name, joins_as, language)
+    sms.queue(session, to=number, text=text, purpose=notices.PURPOSE, now=now)
+    return shown
 
 
 def sent(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Shown], str | None]:

@@ -15,6 +15,7 @@ from platform_api.actor import MemberRole, Role
 from platform_api.fleet.models import Vehicle
 from platform_api.organisations import rules, service
 from platform_api.organisations.models import Invitation
+from platform_api.sms import service as sms
 from tests.integration.orders.world import ORDER
 from tests.support.api import PASSWORD, Person, code_of, new_phone, person
 from tests.support.people import colleague, counted_queries
@@ -61,6 +62,22 @@ def test_somebody_joins_and_acts_for_the_business(client: Client) -> None:
     # For one answer.
     assert accept(joiner, invitation) == (409, "invitation_closed")
     assert owner.get(f"{ORGANISATIONS}/invitations/").json()["items"][0]["state"] == "accepted"
+
+
+def test_who_is_invited_is_texted_and_no_link_comes_with_it(client: Client) -> None:
+    owner, phone = person(client, Role.CARRIER), new_phone()
+    with transaction() as session:
+        session.execute(
+            update(User).where(User.id == owner.id).values(name="Diop & Fils https://evil.example/x\u2028")
+        )
+    invite(owner, phone, "driver")
+    with transaction() as session:
+        (message,) = sms.latest(session, phone, limit=5)
+    assert message.purpose == "invitation"
+    assert message.text == (
+        "MESS : Diop & Fils https evil example x vous invite à devenir son chauffeur."
+        " Répondez dans l'application sous 7 jours."
+    )
 
 
 def test_who_registers_only_then_finds_his_invitation(client: Client) -> None:
@@ -250,6 +267,15 @@ def test_there_is_a_bound(client: Client, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(rules, "MAX_INVITATIONS_A_DAY", 3)
     monkeypatch.setattr(rules, "MAX_OPEN_INVITATIONS", 50)
     assert refused(owner, new_phone()) == (429, "too_many_invitations")
+
+
+def test_nobody_is_texted_again_and_again(client: Client) -> None:
+    owner, phone = person(client, Role.SHIPPER), new_phone()
+    for _ in range(3):
+        sent = invite(owner, phone)
+        owner.post(f"{ORGANISATIONS}/invitations/{sent['id']}/revoke/")
+    assert refused(owner, phone) == (429, "too_many_invitations")
+    assert refused(owner, new_phone()) == (201, "")
 
 
 def test_a_repeated_request_invites_once(client: Client) -> None:
