@@ -20,7 +20,7 @@ from platform_api.organisations import notices, repository, rules
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import InvitationState, JoinsAs
 from platform_api.pagination import PageQuery
-from platform_api.sms import service as sms
+from platform_api.sms.service import queue as queue_sms
 from platform_api.versions import check_version
 
 
@@ -91,7 +91,7 @@ def invite(session: Session, actor: Actor, *, phone: str, joins_as: JoinsAs, now
     shown = _shown(session, [row])[0]
     language = repository.language_of(session, number) or Language.FRENCH
     text = notices.text_of(shown.business_name, joins_as, language)
-    sms.queue(session, to=number, text=text, purpose=notices.PURPOSE, now=now)
+    queue_sms(session, to=number, text=text, purpose=notices.PURPOSE, now=now)
     return shown
 
 
