@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from config.logging import configure_logging
 from config.settings import get_settings
-from platform_api import error_handlers, health
+from platform_api import error_handlers, health, openapi
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.alerts import endpoints as alerts
@@ -63,7 +63,9 @@ def create_app() -> FastAPI:
         # A redirect to the slashed path would lose the body of a POST in some clients.
         redirect_slashes=False,
         lifespan=_lifespan,
+        generate_unique_id_function=openapi.operation_id,
     )
+    openapi.install(app)
     error_handlers.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger={files.PATH: MAX_FILE_BYTES})

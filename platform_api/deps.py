@@ -92,3 +92,8 @@ def require_role(*roles: Role) -> Callable[[Actor], Awaitable[Actor]]:
         return actor
 
     return check
+
+
+def is_role_check(call: object) -> bool:
+    """Whether this is a dependency that `require_role` made."""
+    return getattr(call, "__qualname__", "").startswith(f"{require_role.__qualname__}.")

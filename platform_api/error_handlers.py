@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,9 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from config.logging import get_logger
-from platform_api.codes import french
+from platform_api.error_bodies import error_body
 from platform_api.errors import Conflict, Invalid, PlatformError, Unavailable
 from platform_api.languages import Language, language_of
+from platform_api.validation_texts import french_message
 
 log = get_logger(__name__)
 
@@ -51,25 +53,24 @@ CONFLICTS = {
 _OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")
 
 
-def request_id_of(request: Request) -> str | None:
-    """What `platform_api.middleware` gave this request."""
-    value = request.scope.get("state", {}).get("request_id")
-    return value if isinstance(value, str) else None
-
-
-def error_body(code: str, detail: str, request_id: str | None) -> dict[str, Any]:
-    return {"code": code, "detail": detail, "request_id": request_id}
-
-
-def detail_for(request: Request, error: PlatformError) -> str:
-    """In French for those who prefer it (Accept-Language), where the catalogue has it; else in English."""
-    return french(error) or error.detail if language_of(request) is Language.FRENCH else error.detail
-
-
 def error_response(request: Request, error: PlatformError) -> JSONResponse:
     """For an endpoint that must answer with an error and still commit (a reused refresh token)."""
-    body = error_body(error.code, detail_for(request, error), request_id_of(request))
-    return JSONResponse(body, status_code=error.status, headers=error.headers)
+    return _answer(request, error.status, error.code, error.detail, error.values, headers=error.headers)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    values: Mapping[str, object] = MappingProxyType({}),
+    *,
+    headers: Mapping[str, str] | None = None,
+    fields: list[dict[str, str]] | None = None,
+) -> JSONResponse:
+    body = error_body(request, code, detail, values)
+    content = body.content if fields is None else {**body.content, "errors": fields}
+    return JSONResponse(content, status_code=status, headers={**(headers or {}), **body.headers})
 
 
 def translate_integrity(error: IntegrityError) -> PlatformError | None:
@@ -127,12 +128,7 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
     detail = str(error.detail) or HTTPStatus(error.status_code).phrase
-    headers: Mapping[str, str] | None = error.headers
-    return JSONResponse(
-        error_body(code, detail, request_id_of(request)),
-        status_code=error.status_code,
-        headers=dict(headers) if headers else None,
-    )
+    return _answer(request, error.status_code, code, detail, headers=error.headers)
 
 
 def _is_sent_as_something_else(request: Request) -> bool:
@@ -150,23 +146,25 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     Input values are not echoed: they may hold a password.
     """
     assert isinstance(error, RequestValidationError)
-    fields = [
-        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "type": item["type"]}
-        for item in error.errors()
-    ]
-    in_body = any(field["field"].split(".")[0] == "body" for field in fields)
+    found = error.errors()
+    in_body = any(item["loc"][:1] == ("body",) for item in found)
     if in_body and _is_sent_as_something_else(request):
         detail = "Send the body as JSON, with the header Content-Type: application/json."
-        return JSONResponse(
-            error_body("unsupported_media_type", detail, request_id_of(request)), status_code=415
-        )
-    body: dict[str, Any] = error_body(
-        "invalid_body" if in_body else "invalid_parameter",
-        "The request body is malformed." if in_body else "A parameter of the address is malformed.",
-        request_id_of(request),
-    )
-    body["errors"] = fields
-    return JSONResponse(body, status_code=422 if in_body else 400)
+        return _answer(request, 415, "unsupported_media_type", detail)
+    fields = [_field(item, language_of(request)) for item in found]
+    if in_body:
+        return _answer(request, 422, "invalid_body", "The request body is malformed.", fields=fields)
+    return _answer(request, 400, "invalid_parameter", "A parameter is malformed.", fields=fields)
+
+
+def _field(item: Mapping[str, Any], language: Language) -> dict[str, str]:
+    french = language is Language.FRENCH
+    message = french_message(item["type"], item.get("ctx", {})) if french else item["msg"]
+    return {
+        "field": ".".join(str(part) for part in item["loc"]),
+        "message": message,
+        "type": item["type"],
+    }
 
 
 def install(app: FastAPI) -> None:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 
 def _no_control_characters(text: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise ValueError("control characters are not allowed")
+        raise PydanticCustomError("control_character", "control characters are not allowed")
     return text
 
 
@@ -32,7 +33,11 @@ LATEST_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 
 def _sane_utc(time: datetime) -> datetime:
     if not EARLIEST_TIME <= time < LATEST_TIME:
-        raise ValueError(f"a time from {EARLIEST_TIME.year} to {LATEST_TIME.year - 1} is expected")
+        raise PydanticCustomError(
+            "time_out_of_range",
+            "a time from {first} to {last} is expected",
+            {"first": EARLIEST_TIME.year, "last": LATEST_TIME.year - 1},
+        )
     return time.astimezone(UTC)
 
 

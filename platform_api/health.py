@@ -25,7 +25,7 @@ class HealthOut(BaseModel):
     redis: PartState
 
 
-@router.get("/health/")
+@router.get("/health/", responses={503: {"model": HealthOut, "description": "Which part does not answer"}})
 def health(response: Response) -> HealthOut:
     """200 when the database and Redis answer, else 503 naming the part that does not."""
     database, redis = _database(), _redis()

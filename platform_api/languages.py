@@ -17,6 +17,13 @@ def language_of(connection: HTTPConnection) -> Language:
 
 
 def best_language(accept_language: str) -> Language:
-    """RFC 9110 12.5.4; English for a program that asks for nothing."""
+    """RFC 9110 12.5.4; English for a program that asks for nothing, or for anything (`*`)."""
     accepted = parse_accept_header(accept_language, LanguageAccept)
-    return Language(accepted.best_match([language.value for language in Language], Language.ENGLISH.value))
+    return Language(
+        accepted.best_match([Language.ENGLISH.value, Language.FRENCH.value], Language.ENGLISH.value)
+    )
+
+
+def language_headers(language: Language) -> dict[str, str]:
+    """Of an answer that holds text for people: caches keep one for each language."""
+    return {"Content-Language": language.value, "Vary": "Accept-Language"}

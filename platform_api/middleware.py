@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.logging import get_logger
+from platform_api.error_bodies import error_body
 
 log = get_logger(__name__)
 
@@ -60,11 +62,11 @@ class RequestContext:
             if status:
                 raise  # half a response is out: only a broken connection tells the client
             await _send_error(
+                scope,
                 send_with_id,
                 500,
                 code="internal_error",
                 detail="Something broke on our side; quote the request id when you ask.",
-                request_id=request_id,
             )
         # Without the query string: WebSocket tokens and other secrets travel there.
         log.info(
@@ -101,11 +103,11 @@ class BodyLimit:
         max_bytes = self.larger.get(scope["path"], self.max_bytes)
         if _announced_bytes(scope) > max_bytes:
             await _send_error(
+                scope,
                 send,
                 413,
                 code="body_too_large",
                 detail=f"A request body has at most {max_bytes} bytes.",
-                request_id=scope["state"]["request_id"],
             )
             return
         received_bytes = 0
@@ -128,8 +130,10 @@ def _announced_bytes(scope: Scope) -> int:
     return 0
 
 
-async def _send_error(send: Send, status: int, *, code: str, detail: str, request_id: str) -> None:
-    body = json.dumps({"code": code, "detail": detail, "request_id": request_id}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _send_error(scope: Scope, send: Send, status: int, *, code: str, detail: str) -> None:
+    answer = error_body(HTTPConnection(scope), code, detail)
+    body = json.dumps(answer.content).encode()
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

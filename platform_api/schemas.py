@@ -47,16 +47,16 @@ def _response(status: int, codes: list[str]) -> dict[str, Any]:
     phrase = HTTPStatus(status).phrase
     if not codes:
         return {"model": ErrorOut, "description": phrase}
-    examples = {
-        code: {
-            "summary": catalogue()[code].en,
-            "value": {"code": code, "detail": catalogue()[code].en, "request_id": "7f3c2b7e0d9d4c59"},
-        }
-        for code in codes
-    }
+    examples = {code: error_example(code) for code in codes}
     listed = ", ".join(f"`{code}`" for code in codes)
     return {
         "model": ErrorOut,
         "description": f"{phrase}: {listed}",
         "content": {"application/json": {"examples": examples}},
     }
+
+
+def error_example(code: str) -> dict[str, Any]:
+    """As an OpenAPI example object."""
+    text = catalogue()[code].en
+    return {"summary": text, "value": {"code": code, "detail": text, "request_id": "7f3c2b7e0d9d4c59"}}

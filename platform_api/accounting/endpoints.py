@@ -14,7 +14,7 @@ from platform_api.fields import Id, Time
 from platform_api.pagination import Page, PageDep
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/telemetry", tags=["accounting"], responses=errors(401, 403))
+router = APIRouter(prefix="/api/v1/telemetry", tags=["accounting"])
 
 Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(require_role(Role.ADMINISTRATOR))]
@@ -24,7 +24,7 @@ DeviceUid = Annotated[
 MAX_REASON_CHARS = 64
 
 
-@router.get("/accounts/", responses=errors(400, 404))
+@router.get("/accounts/", responses=errors("invalid_range", "device_not_found"))
 def list_accounts(
     session: SessionDep,
     actor: Viewer,
@@ -41,7 +41,7 @@ def list_accounts(
     return Page(items=[AccountOut.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
-@router.get("/dead-letters/", responses=errors(400))
+@router.get("/dead-letters/", responses=errors("invalid_range"))
 def list_letters(
     session: SessionDep,
     actor: Viewer,
@@ -66,12 +66,17 @@ def list_letters(
     return Page(items=[LetterOut.of(each) for each in found.letters], next_cursor=found.next_cursor)
 
 
-@router.get("/dead-letters/{letter_id}/", responses=errors(404))
+@router.get("/dead-letters/{letter_id}/", responses=errors("letter_not_found"))
 def get_letter(letter_id: Id, session: SessionDep, actor: Viewer) -> LetterDetailOut:
+    """The message whole, with what was refused of it and why."""
     return LetterDetailOut.of(service.get_letter(session, actor, letter_id))
 
 
-@router.post("/dead-letters/{letter_id}/replay/", status_code=202, responses=errors(404, 409))
+@router.post(
+    "/dead-letters/{letter_id}/replay/",
+    status_code=202,
+    responses=errors("letter_not_found", "letter_played", "letter_cut"),
+)
 def ask_replay(letter_id: Id, session: SessionDep, actor: Administrator, now: NowDep) -> LetterOut:
     """Have an ingest worker play the message again, with its original arrival, within seconds. `tries` tells when it has."""
     return LetterOut.of(service.ask_replay(session, actor, letter_id, now=now))

@@ -12,10 +12,10 @@ from platform_api.fields import Id
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], responses=errors("not_authenticated"))
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 
-@router.get("/", responses=errors(400, "alert_kind_unknown"))
+@router.get("/", responses=errors("alert_kind_unknown"))
 def list_alerts(
     session: SessionDep,
     actor: CurrentActor,
@@ -40,7 +40,7 @@ def count(session: SessionDep, actor: CurrentActor) -> AlertCountOut:
     return AlertCountOut.model_validate({"open": sum(counts.values()), "by_severity": counts})
 
 
-@router.post("/acknowledge-all/", responses=errors(422))
+@router.post("/acknowledge-all/")
 def acknowledge_all(
     session: SessionDep, actor: CurrentActor, now: NowDep, body: AcknowledgeAllIn | None = None
 ) -> AcknowledgedOut:

@@ -29,6 +29,7 @@ def create(body: ApiKeyIn, session: SessionDep, actor: CurrentActor, now: NowDep
 
 @router.get("/")
 def list_keys(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ApiKeyOut]:
+    """Your keys, newest first; never their secrets."""
     rows, cursor = service.page(session, actor, page)
     return page_of(rows, cursor, ApiKeyOut.model_validate)
 

@@ -54,11 +54,13 @@ def catalogue() -> Mapping[str, Code]:
 
 def french(error: PlatformError) -> str | None:
     """What the catalogue says of this error in French; None when it does not know the code."""
-    entry = catalogue().get(error.code)
-    if entry is None:
-        return None
+    return french_text(error.code, error.values)
+
+
+def french_text(code: str, values: Mapping[str, object] = MappingProxyType({})) -> str | None:
+    """None also without the values that the text names: a contract test finds it, a reader gets English."""
+    entry = catalogue().get(code)
     try:
-        return entry.fr.format_map(error.values)
+        return None if entry is None else entry.fr.format_map(values)
     except (KeyError, IndexError):
-        # Raised without the values that the text names: a contract test finds it, a reader gets English.
         return None

@@ -10,10 +10,15 @@ from platform_api.execution.schemas import LoadingIn, ProofIn
 from platform_api.orders.schemas import OrderOut, shown_order
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/orders", tags=["execution"], responses=errors(401))
+router = APIRouter(prefix="/api/v1/orders", tags=["execution"])
 
 
-@router.post("/{order_id}/confirm-loading/", responses=errors(403, 404, 409, 422))
+@router.post(
+    "/{order_id}/confirm-loading/",
+    responses=errors(
+        "not_your_load", "order_not_found", "order_not_underway", "time_in_future", "time_before_assignment"
+    ),
+)
 def confirm_loading(
     order_id: UUID,
     session: SessionDep,
@@ -26,7 +31,17 @@ def confirm_loading(
     return shown_order(service.confirm_loading(session, actor, order_id, at=at, now=now), actor)
 
 
-@router.post("/{order_id}/proof-of-delivery/", responses=errors(403, 404, 409, 422))
+@router.post(
+    "/{order_id}/proof-of-delivery/",
+    responses=errors(
+        "not_your_load",
+        "order_not_found",
+        "order_not_picked_up",
+        "time_in_future",
+        "time_before_assignment",
+        "time_before_loading",
+    ),
+)
 def proof_of_delivery(
     order_id: UUID, body: ProofIn, session: SessionDep, actor: CurrentActor, now: NowDep
 ) -> OrderOut:

@@ -15,7 +15,7 @@ from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.schemas import errors
 
 PATH = "/api/v1/files/"
-router = APIRouter(prefix="/api/v1/files", tags=["files"], responses=errors("not_authenticated"))
+router = APIRouter(prefix="/api/v1/files", tags=["files"])
 
 Content = Annotated[bytes, Body(media_type="application/octet-stream", description="The file itself")]
 
@@ -60,4 +60,5 @@ def read(file_id: UUID, session: SessionDep, actor: CurrentActor) -> FileOut:
     },
 )
 def content(file_id: UUID, session: SessionDep, actor: CurrentActor) -> FileResponse:
+    """The file itself, for a browser to show and never to run."""
     return service.content_response(service.find(session, actor, file_id))

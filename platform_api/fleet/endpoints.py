@@ -26,7 +26,7 @@ from platform_api.organisations.schemas import InvitationOut
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], responses=errors(401, 403))
+router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"])
 
 Carrier = Annotated[Actor, Depends(require_role(Role.CARRIER))]
 Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR))]
@@ -59,19 +59,38 @@ def invite_driver(
     return once.run(InvitationOut, make)
 
 
-@router.get("/drivers/", responses=errors(400))
+@router.get("/drivers/")
 def list_drivers(session: SessionDep, actor: Viewer, page: PageDep) -> Page[DriverOut]:
+    """Your drivers, newest first; an administrator sees all."""
     rows, next_cursor = repository.page_drivers(session, actor, page)
     return page_of(rows, next_cursor, DriverOut.of)
 
 
-@router.delete("/drivers/{driver_id}/", status_code=204, response_class=Response, responses=errors(404))
+@router.delete(
+    "/drivers/{driver_id}/",
+    status_code=204,
+    response_class=Response,
+    responses=errors("role_not_allowed", "driver_not_found"),
+)
 def detach_driver(driver_id: UUID, session: SessionDep, actor: CurrentActor) -> None:
     """For the carrier and for the driver himself."""
     service.detach_driver(session, actor, driver_id)
 
 
-@router.post("/devices/", status_code=201, responses=errors(404, 409, 422))
+@router.post(
+    "/devices/",
+    status_code=201,
+    responses=errors(
+        "vehicle_not_found",
+        "driver_not_found",
+        "not_a_phone",
+        "gateway_on_no_vehicle",
+        "device_uid_taken",
+        "credential_exists",
+        "device_uid_reserved",
+        "device_uid_malformed",
+    ),
+)
 def register_device(body: DeviceIn, session: SessionDep, actor: Carrier, now: NowDep) -> MqttSecretOut:
     """Register a tracker, a phone or a gateway. The MQTT password in the answer is shown this once."""
     issued = service.register_device(
@@ -87,19 +106,20 @@ def register_device(body: DeviceIn, session: SessionDep, actor: Carrier, now: No
     return MqttSecretOut.of(issued)
 
 
-@router.get("/devices/", responses=errors(400))
+@router.get("/devices/")
 def list_devices(session: SessionDep, actor: DeviceViewer, page: PageDep) -> Page[DeviceOut]:
     """A driver sees his own phones."""
     rows, next_cursor = repository.page_devices(session, actor, page)
     return page_of(rows, next_cursor, DeviceOut.of)
 
 
-@router.get("/devices/{uid}/", responses=errors(404))
+@router.get("/devices/{uid}/", responses=errors("device_not_found"))
 def get_device(uid: str, session: SessionDep, actor: DeviceViewer) -> DeviceOut:
+    """A device with the vehicles it was in."""
     return DeviceOut.of(service.get_device(session, actor, uid))
 
 
-@router.patch("/devices/{uid}/", responses=errors(404, 409, 422))
+@router.patch("/devices/{uid}/", responses=errors("device_not_found", "gateway_on_no_vehicle"))
 def change_device(
     uid: str, body: DeviceChange, session: SessionDep, actor: Carrier, now: NowDep
 ) -> DeviceOut:
@@ -108,7 +128,16 @@ def change_device(
     return DeviceOut.of(service.get_device(session, actor, uid))
 
 
-@router.post("/devices/{uid}/assign/", responses=errors(404, 409, 422))
+@router.post(
+    "/devices/{uid}/assign/",
+    responses=errors(
+        "device_not_found",
+        "vehicle_not_found",
+        "gateway_on_no_vehicle",
+        "assignment_overlap",
+        "invalid_period",
+    ),
+)
 def assign_device(uid: str, body: AssignIn, session: SessionDep, actor: Carrier, now: NowDep) -> DeviceOut:
     """Put the device into a vehicle for a time; visits and trips of that time are worked out again."""
     service.assign_device(
@@ -124,7 +153,9 @@ def assign_device(uid: str, body: AssignIn, session: SessionDep, actor: Carrier,
     return DeviceOut.of(service.get_device(session, actor, uid))
 
 
-@router.post("/devices/{uid}/unassign/", responses=errors(404, 409, 422))
+@router.post(
+    "/devices/{uid}/unassign/", responses=errors("device_not_found", "device_not_assigned", "invalid_period")
+)
 def unassign_device(
     uid: str, body: UnassignIn, session: SessionDep, actor: Carrier, now: NowDep
 ) -> DeviceOut:
@@ -133,24 +164,30 @@ def unassign_device(
     return DeviceOut.of(service.get_device(session, actor, uid))
 
 
-@router.post("/devices/{uid}/rotate/", responses=errors(404))
+@router.post("/devices/{uid}/rotate/", responses=errors("device_not_found"))
 def rotate_secret(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOut:
     """A new MQTT password; the old one stops working."""
     return MqttSecretOut.of(service.rotate_secret(session, actor, uid))
 
 
-@router.post("/devices/{uid}/disable/", status_code=204, response_class=Response, responses=errors(404))
+@router.post(
+    "/devices/{uid}/disable/", status_code=204, response_class=Response, responses=errors("device_not_found")
+)
 def disable_device(uid: str, session: SessionDep, actor: Carrier) -> None:
+    """It cannot connect any more, and an open connection is closed. Again is harmless."""
     service.disable_device(session, actor, uid)
 
 
-@router.post("/devices/{uid}/enable/", responses=errors(404))
+@router.post("/devices/{uid}/enable/", responses=errors("device_not_found"))
 def enable_device(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOut:
     """Let a disabled device in again, with a new MQTT password."""
     return MqttSecretOut.of(service.enable_device(session, actor, uid))
 
 
-@router.post("/devices/{uid}/token/", responses=errors(404, 409))
+@router.post(
+    "/devices/{uid}/token/",
+    responses=errors("device_not_found", "not_a_phone", "device_disabled", "device_without_driver"),
+)
 def issue_phone_token(uid: str, session: SessionDep, actor: DeviceViewer, now: NowDep) -> MqttTokenOut:
     """A short-lived MQTT password for a driver's phone."""
     return MqttTokenOut.of_token(service.issue_phone_token(session, actor, uid, now=now))

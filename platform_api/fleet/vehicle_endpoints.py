@@ -25,9 +25,17 @@ Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR)
 @router.post(
     "/",
     status_code=201,
-    responses=errors(*IDEMPOTENCY_ERRORS, 404, 409, 422, "vehicle_type_not_found", "vehicle_type_retired"),
+    responses=errors(
+        *IDEMPOTENCY_ERRORS,
+        "vehicle_type_not_found",
+        "vehicle_type_retired",
+        "driver_not_found",
+        "plate_taken",
+        "invalid_plate",
+    ),
 )
 def add_vehicle(body: VehicleIn, session: SessionDep, actor: Carrier, once: OnceDep) -> VehicleOut:
+    """Register a vehicle of your fleet."""
     return once.run(
         VehicleOut,
         lambda: VehicleOut.model_validate(
@@ -36,14 +44,16 @@ def add_vehicle(body: VehicleIn, session: SessionDep, actor: Carrier, once: Once
     )
 
 
-@router.get("/", responses=errors(400))
+@router.get("/")
 def list_vehicles(session: SessionDep, actor: Viewer, page: PageDep) -> Page[VehicleOut]:
+    """Your vehicles, newest first; an administrator sees all."""
     rows, next_cursor = repository.page_vehicles(session, actor, page)
     return page_of(rows, next_cursor, VehicleOut.model_validate)
 
 
-@router.get("/{vehicle_id}/", responses=errors(404))
+@router.get("/{vehicle_id}/", responses=errors("vehicle_not_found"))
 def get_vehicle(vehicle_id: Id, session: SessionDep, actor: Viewer, response: Response) -> VehicleOut:
+    """One of your vehicles."""
     vehicle = service.get_vehicle(session, actor, vehicle_id)
     set_etag(response, vehicle.version)
     return VehicleOut.model_validate(vehicle)
@@ -52,7 +62,12 @@ def get_vehicle(vehicle_id: Id, session: SessionDep, actor: Viewer, response: Re
 @router.patch(
     "/{vehicle_id}/",
     responses=errors(
-        404, 422, "vehicle_type_not_found", "vehicle_type_retired", "invalid_if_match", "version_mismatch"
+        "vehicle_type_not_found",
+        "vehicle_type_retired",
+        "invalid_if_match",
+        "version_mismatch",
+        "vehicle_not_found",
+        "driver_not_found",
     ),
 )
 def change_vehicle(
@@ -63,6 +78,7 @@ def change_vehicle(
     expected: IfMatch,
     response: Response,
 ) -> VehicleOut:
+    """What is left out stays as it is."""
     vehicle = vehicles.change_vehicle(session, actor, vehicle_id, body.changes(), expected=expected)
     set_etag(response, vehicle.version)
     return VehicleOut.model_validate(vehicle)

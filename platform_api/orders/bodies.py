@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from geofence.errors import FenceError
 from geofence.geojson import parse_shape, to_geojson
@@ -51,7 +52,7 @@ Celsius = Annotated[float, Field(ge=MIN_TEMPERATURE_C, le=MAX_TEMPERATURE_C, all
 
 def _printable(text: str) -> str:
     if any(ord(character) < 32 and character not in "\n\t" for character in text):
-        raise ValueError("control characters are not allowed")
+        raise PydanticCustomError("control_character", "control characters are not allowed")
     return text
 
 

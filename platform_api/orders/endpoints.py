@@ -25,7 +25,7 @@ from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 from platform_api.versions import IfMatch, set_etag
 
-router = APIRouter(prefix="/api/v1/orders", tags=["orders"], responses=errors(401))
+router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
 
 StatusQuery = Annotated[OrderStatus | None, Query()]
 
@@ -47,7 +47,7 @@ def create(body: OrderIn, session: SessionDep, actor: CurrentActor, now: NowDep,
     )
 
 
-@router.get("/", responses=errors(400))
+@router.get("/")
 def list_orders(
     session: SessionDep, actor: CurrentActor, page: PageDep, status: StatusQuery = None
 ) -> Page[OrderOut]:
@@ -58,6 +58,7 @@ def list_orders(
 
 @router.get("/{order_id}/", responses=errors("order_not_found"))
 def read(order_id: UUID, session: SessionDep, actor: CurrentActor, response: Response) -> OrderOut:
+    """The order; those who only bid do not see who won, for how much, nor the journey."""
     return _versioned(response, shown_order(service.get_order(session, actor, order_id), actor))
 
 
@@ -114,19 +115,24 @@ def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) 
     return shown_order(service.post_order(session, actor, order_id, now), actor)
 
 
-@router.post("/{order_id}/cancel/", responses=errors(403, 404, 409, 422))
+@router.post(
+    "/{order_id}/cancel/", responses=errors("not_your_order", "order_not_found", "order_not_cancellable")
+)
 def cancel(order_id: UUID, body: CancelIn, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
     """Possible until the goods are on the truck."""
     return shown_order(service.cancel_order(session, actor, order_id, reason=body.reason, now=now), actor)
 
 
-@router.post("/{order_id}/confirm-delivery/", responses=errors(403, 404, 409))
+@router.post(
+    "/{order_id}/confirm-delivery/",
+    responses=errors("not_your_order", "order_not_found", "order_not_delivered"),
+)
 def confirm_delivery(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
     """By the shipper. After some days of silence the order completes by itself."""
     return shown_order(service.confirm_delivery(session, actor, order_id, now), actor)
 
 
-@router.get("/{order_id}/history/", responses=errors(400, 404))
+@router.get("/{order_id}/history/", responses=errors("order_not_found"))
 def history(order_id: UUID, session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[HistoryOut]:
     """Oldest first, with the evidence of each change."""
     order = service.get_order(session, actor, order_id)

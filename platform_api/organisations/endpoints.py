@@ -46,6 +46,7 @@ def list_members(session: SessionDep, actor: CurrentActor, page: PageDep) -> Pag
 
 @router.get("/members/{user_id}/", responses=errors("member_not_found"))
 def read_member(user_id: UUID, session: SessionDep, actor: CurrentActor, response: Response) -> MemberOut:
+    """One member and what he may do."""
     member = service.get_member(session, actor, user_id)
     set_etag(response, member.row.version)
     return MemberOut.of(member)
@@ -61,7 +62,6 @@ def read_member(user_id: UUID, session: SessionDep, actor: CurrentActor, respons
         "member_not_found",
         "invalid_if_match",
         "version_mismatch",
-        422,
     ),
 )
 def change_member(
@@ -180,4 +180,5 @@ def accept(invitation_id: UUID, session: SessionDep, actor: CurrentActor, now: N
 
 @received_router.post("/{invitation_id}/decline/", responses=errors(*_ANSWER_ERRORS))
 def decline(invitation_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> InvitationOut:
+    """Say no to an invitation."""
     return InvitationOut.of(service.decline(session, actor, invitation_id, now))

@@ -12,18 +12,19 @@ from platform_api.presence import repository
 from platform_api.presence.schemas import PresenceChangeOut, PresenceOut
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/fleet/devices", tags=["fleet"], responses=errors(401, 403, 404))
+router = APIRouter(prefix="/api/v1/fleet/devices", tags=["fleet"])
 
 Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.DRIVER, Role.ADMINISTRATOR))]
 
 
-@router.get("/{uid}/presence/")
+@router.get("/{uid}/presence/", responses=errors("device_not_found"))
 def show_presence(uid: str, session: SessionDep, actor: Viewer) -> PresenceOut:
+    """Whether the device is connected, since when, and what it says of itself."""
     device = fleet.get_device(session, actor, uid)
     return PresenceOut.of(device.uid, repository.presence_of(session, device.id))
 
 
-@router.get("/{uid}/presence/changes/", responses=errors(400))
+@router.get("/{uid}/presence/changes/", responses=errors("device_not_found"))
 def list_changes(uid: str, session: SessionDep, actor: Viewer, page: PageDep) -> Page[PresenceChangeOut]:
     """Newest first."""
     device = fleet.get_device(session, actor, uid)

@@ -18,10 +18,22 @@ from platform_api.privacy.schemas import (
 )
 from platform_api.schemas import errors
 
-router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"], responses=errors(401))
+router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"])
 
 
-@router.post("/exports/", status_code=202, responses=errors(403, 404, 409, 422, 429))
+@router.post(
+    "/exports/",
+    status_code=202,
+    responses=errors(
+        "role_not_allowed",
+        "subject_missing",
+        "driver_not_found",
+        "not_a_driver",
+        "already_erased",
+        "export_in_progress",
+        "too_many_exports",
+    ),
+)
 def ask_export(
     session: SessionDep, actor: CurrentActor, now: NowDep, body: SubjectIn | None = None
 ) -> ExportOut:
@@ -30,18 +42,29 @@ def ask_export(
     return ExportOut.of(service.ask_export(session, actor, subject_id, now=now))
 
 
-@router.get("/exports/", responses=errors(400))
+@router.get("/exports/")
 def list_exports(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ExportOut]:
+    """Copies asked for, newest first; an administrator sees all."""
     rows, next_cursor = repository.page_exports(session, actor, page)
     return page_of(rows, next_cursor, ExportOut.of)
 
 
-@router.get("/exports/{export_id}/", responses=errors(404))
+@router.get("/exports/{export_id}/", responses=errors("export_not_found"))
 def get_export(export_id: UUID, session: SessionDep, actor: CurrentActor) -> ExportOut:
+    """Whether the copy is ready."""
     return ExportOut.of(service.get_export(session, actor, export_id))
 
 
-@router.get("/exports/{export_id}/file/", response_class=FileResponse, responses=errors(404, 409))
+@router.get(
+    "/exports/{export_id}/file/",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"application/zip": {}}, "description": "The file"},
+        **errors(
+            "export_not_found", "export_file_missing", "export_not_ready", "export_failed", "export_deleted"
+        ),
+    },
+)
 def download_export(export_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> FileResponse:
     """The ZIP."""
     path = service.open_export(session, actor, export_id, now=now)
@@ -53,7 +76,19 @@ def download_export(export_id: UUID, session: SessionDep, actor: CurrentActor, n
     )
 
 
-@router.post("/erasures/", status_code=201, responses=errors(403, 404, 409, 422))
+@router.post(
+    "/erasures/",
+    status_code=201,
+    responses=errors(
+        "role_not_allowed",
+        "subject_missing",
+        "driver_not_found",
+        "not_a_driver",
+        "already_erased",
+        "order_under_way",
+        "erasure_confirmed",
+    ),
+)
 def ask_erasure(
     session: SessionDep, actor: CurrentActor, now: NowDep, body: SubjectIn | None = None
 ) -> AskedErasureOut:
@@ -62,31 +97,39 @@ def ask_erasure(
     return AskedErasureOut.of_asked(service.ask_erasure(session, actor, subject_id, now=now))
 
 
-@router.get("/erasures/", responses=errors(400))
+@router.get("/erasures/")
 def list_erasures(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ErasureOut]:
+    """Erasures asked for, newest first; an administrator sees all."""
     rows, next_cursor = repository.page_erasures(session, actor, page)
     return page_of(rows, next_cursor, ErasureOut.of)
 
 
-@router.get("/erasures/{erasure_id}/", responses=errors(404))
+@router.get("/erasures/{erasure_id}/", responses=errors("erasure_not_found"))
 def get_erasure(erasure_id: UUID, session: SessionDep, actor: CurrentActor) -> ErasureOut:
+    """How far it is."""
     return ErasureOut.of(service.get_erasure(session, actor, erasure_id))
 
 
-@router.post("/erasures/{erasure_id}/confirm/", responses=errors(404, 409, 422))
+@router.post(
+    "/erasures/{erasure_id}/confirm/",
+    responses=errors(
+        "erasure_not_found", "order_under_way", "erasure_not_open", "confirmation_expired", "wrong_code"
+    ),
+)
 def confirm_erasure(
     erasure_id: UUID, body: ConfirmIn, session: SessionDep, actor: CurrentActor, now: NowDep
 ) -> ErasureOut:
+    """The second step, with the code of the first."""
     return ErasureOut.of(service.confirm_erasure(session, actor, erasure_id, body.code, now=now))
 
 
-@router.post("/erasures/{erasure_id}/withdraw/", responses=errors(404, 409))
+@router.post("/erasures/{erasure_id}/withdraw/", responses=errors("erasure_not_found", "erasure_begun"))
 def withdraw_erasure(erasure_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> ErasureOut:
     """Think better of it, until it begins."""
     return ErasureOut.of(service.withdraw_erasure(session, actor, erasure_id, now=now))
 
 
-@router.get("/access-log/", responses=errors(400))
+@router.get("/access-log/")
 def list_access(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[AccessOut]:
     """Who looked at your positions, and who had your data copied or erased; newest first."""
     rows, next_cursor = repository.page_access(session, actor, page)

@@ -25,7 +25,7 @@ from platform_api.telemetry.schemas import (
 from telemetry.alarms import ALARMS, Severity
 from telemetry.kinds import KINDS, STOPS
 
-router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"], responses=errors(401, 403))
+router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"])
 
 Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR))]
 From = Annotated[Time | None, Query(alias="from", description="event time; began at or after it")]
@@ -58,13 +58,16 @@ async def _wanted(
 Wanted = Annotated[Asked, Depends(_wanted)]
 
 
-@router.get("/vehicles/{vehicle_id}/state/", responses=errors(404))
+@router.get("/vehicles/{vehicle_id}/state/", responses=errors("vehicle_not_found"))
 def show_state(vehicle_id: Id, session: SessionDep, actor: Viewer) -> StateOut:
     """Last position and its source, motion, and what is going on; a few seconds old at most."""
     return StateOut.of(service.show_state(session, actor, vehicle_id))
 
 
-@router.get("/vehicles/{vehicle_id}/intervals/", responses=errors(400, 404))
+@router.get(
+    "/vehicles/{vehicle_id}/intervals/",
+    responses=errors("vehicle_not_found", "kind_unknown", "invalid_range", "range_too_long"),
+)
 def list_intervals(
     vehicle_id: Id, session: SessionDep, actor: Viewer, wanted: Wanted, page: PageDep
 ) -> Page[IntervalOut]:
@@ -73,7 +76,9 @@ def list_intervals(
     return Page(items=IntervalOut.all_of(found), next_cursor=found.next_cursor)
 
 
-@router.get("/vehicles/{vehicle_id}/trips/", responses=errors(400, 404))
+@router.get(
+    "/vehicles/{vehicle_id}/trips/", responses=errors("vehicle_not_found", "invalid_range", "range_too_long")
+)
 def list_trips(
     vehicle_id: Id,
     session: SessionDep,
@@ -89,7 +94,9 @@ def list_trips(
     return Page(items=TripOut.all_of(found), next_cursor=found.next_cursor)
 
 
-@router.get("/vehicles/{vehicle_id}/stops/", responses=errors(400, 404))
+@router.get(
+    "/vehicles/{vehicle_id}/stops/", responses=errors("vehicle_not_found", "invalid_range", "range_too_long")
+)
 def list_stops(
     vehicle_id: Id,
     session: SessionDep,
@@ -105,7 +112,12 @@ def list_stops(
     return Page(items=[StopOut.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
-@router.get("/intervals/", responses=errors(400, 404))
+@router.get(
+    "/intervals/",
+    responses=errors(
+        "carrier_missing", "carrier_not_found", "kind_unknown", "invalid_range", "range_too_long"
+    ),
+)
 def list_fleet_intervals(
     session: SessionDep, actor: Viewer, wanted: Wanted, page: PageDep, carrier: Carrier = None
 ) -> Page[IntervalOut]:
@@ -126,13 +138,18 @@ def list_alarms(actor: Viewer) -> KindsOut:
     return KindsOut(items=[KindOut.of(name, KINDS[name]) for name in ALARMS])
 
 
-@router.get("/settings/", responses=errors(400, 404))
+@router.get("/settings/", responses=errors("carrier_missing", "carrier_not_found"))
 def show_settings(session: SessionDep, actor: Viewer, carrier: Carrier = None) -> SettingsOut:
     """How a fleet's vehicles are judged."""
     return SettingsOut.of(service.show_fleet_settings(session, actor, carrier))
 
 
-@router.put("/settings/", responses=errors(400, 404, 422))
+@router.put(
+    "/settings/",
+    responses=errors(
+        "carrier_missing", "carrier_not_found", "rule_unknown", "rule_wrong_type", "rule_out_of_range"
+    ),
+)
 def set_settings(
     body: SettingsIn, session: SessionDep, actor: Viewer, now: NowDep, carrier: Carrier = None
 ) -> SettingsOut:
@@ -140,18 +157,29 @@ def set_settings(
     return SettingsOut.of(service.set_fleet_settings(session, actor, carrier, body.settings, now=now))
 
 
-@router.delete("/settings/", status_code=204, response_class=Response, responses=errors(400, 404))
+@router.delete(
+    "/settings/",
+    status_code=204,
+    response_class=Response,
+    responses=errors("carrier_missing", "carrier_not_found"),
+)
 def drop_settings(session: SessionDep, actor: Viewer, carrier: Carrier = None) -> None:
+    """Back to the platform's defaults. Again is harmless."""
     service.drop_fleet_settings(session, actor, carrier)
 
 
-@router.get("/devices/{uid}/settings/", responses=errors(404, 409))
+@router.get("/devices/{uid}/settings/", responses=errors("device_not_found", "gateway_on_no_vehicle"))
 def show_device_settings(uid: str, session: SessionDep, actor: Viewer) -> SettingsOut:
     """How the vehicle is judged that this device is in."""
     return SettingsOut.of(service.show_device_settings(session, actor, uid))
 
 
-@router.put("/devices/{uid}/settings/", responses=errors(404, 409, 422))
+@router.put(
+    "/devices/{uid}/settings/",
+    responses=errors(
+        "device_not_found", "gateway_on_no_vehicle", "rule_unknown", "rule_wrong_type", "rule_out_of_range"
+    ),
+)
 def set_device_settings(
     uid: str, body: SettingsIn, session: SessionDep, actor: Viewer, now: NowDep
 ) -> SettingsOut:
@@ -160,7 +188,11 @@ def set_device_settings(
 
 
 @router.delete(
-    "/devices/{uid}/settings/", status_code=204, response_class=Response, responses=errors(404, 409)
+    "/devices/{uid}/settings/",
+    status_code=204,
+    response_class=Response,
+    responses=errors("device_not_found", "gateway_on_no_vehicle"),
 )
 def drop_device_settings(uid: str, session: SessionDep, actor: Viewer) -> None:
+    """Back to those of the fleet. Again is harmless."""
     service.drop_device_settings(session, actor, uid)

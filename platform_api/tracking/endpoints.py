@@ -16,7 +16,7 @@ from platform_api.tracking.schemas import AvailableDriversOut, PingOut, RouteOut
 router = APIRouter(prefix="/api/v1/tracking", tags=["tracking"])
 
 
-@router.get("/orders/{order_id}/pings/", responses=errors(400, 401, 404))
+@router.get("/orders/{order_id}/pings/", responses=errors("order_not_found"))
 def list_pings(
     order_id: UUID,
     session: SessionDep,
@@ -39,13 +39,13 @@ def list_pings(
     )
 
 
-@router.get("/orders/{order_id}/route/", responses=errors(401, 404))
+@router.get("/orders/{order_id}/route/", responses=errors("order_not_found"))
 def show_route(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> RouteOut:
     """Planned and driven way as GeoJSON."""
     return presenters.route_out(service.trace_route(session, actor, order_id, now=now))
 
 
-@router.get("/available-drivers/", responses=errors(400, 401, 403))
+@router.get("/available-drivers/", responses=errors("role_not_allowed"))
 def list_available_drivers(
     session: SessionDep,
     actor: CurrentActor,

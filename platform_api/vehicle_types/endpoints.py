@@ -23,7 +23,7 @@ router = APIRouter(
 Code = Annotated[str, Path(max_length=32)]
 
 
-@router.get("/", responses=errors(400))
+@router.get("/")
 def list_vehicle_types(
     session: SessionDep,
     _actor: CurrentActor,
@@ -38,6 +38,7 @@ def list_vehicle_types(
 def get_vehicle_type(
     code: Code, session: SessionDep, _actor: CurrentActor, response: Response
 ) -> VehicleTypeOut:
+    """One type of the catalogue."""
     row = service.find_type(session, code)
     set_etag(response, row.version)
     return VehicleTypeOut.model_validate(row)

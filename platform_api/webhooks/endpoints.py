@@ -30,12 +30,14 @@ def create(body: WebhookIn, session: SessionDep, actor: CurrentActor, now: NowDe
 
 @router.get("/")
 def list_webhooks(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[WebhookOut]:
+    """Yours, newest first; never their secrets."""
     rows, cursor = service.page(session, actor, page)
     return page_of(rows, cursor, WebhookOut.model_validate)
 
 
 @router.get("/{webhook_id}/", responses=errors("webhook_not_found"))
 def read(webhook_id: UUID, session: SessionDep, actor: CurrentActor, response: Response) -> WebhookOut:
+    """One of yours."""
     row = service.get(session, actor, webhook_id)
     set_etag(response, row.version)
     return WebhookOut.model_validate(row)
@@ -73,6 +75,7 @@ def change(
     "/{webhook_id}/", status_code=204, response_class=Response, responses=errors("webhook_not_found")
 )
 def remove(webhook_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
+    """Nothing is sent there any more."""
     service.remove(session, actor, webhook_id, now=now)
 
 

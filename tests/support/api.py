@@ -23,6 +23,7 @@ from platform_api.accounts import tokens
 from platform_api.accounts.models import User
 from platform_api.actor import Role
 from platform_api.app import create_app
+from tests.support.documented import documented_by
 from tests.support.settings import apply_settings, forget_settings
 from tests.support.waiting import wait_until
 
@@ -59,9 +60,8 @@ class Person:
 @contextmanager
 def api_client(app: FastAPI | None = None) -> Iterator[Client]:
     """A client of uvicorn on a free port, with the settings now in force (`settings_for`)."""
-    server = uvicorn.Server(
-        uvicorn.Config(app or create_app(), log_config=None, ws="websockets-sansio", lifespan="on")
-    )
+    app = app or create_app()
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="websockets-sansio", lifespan="on"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         host, port = listener.getsockname()
@@ -70,7 +70,10 @@ def api_client(app: FastAPI | None = None) -> Iterator[Client]:
         try:
             wait_until(lambda: server.started or not thread.is_alive(), what="the API to start")
             assert server.started, "the API did not start"
-            with Client(base_url=f"http://{host}:{port}", timeout=30, trust_env=False) as client:
+            hooks = {"response": [documented_by(app)]}
+            with Client(
+                base_url=f"http://{host}:{port}", timeout=30, trust_env=False, event_hooks=hooks
+            ) as client:
                 yield client
         finally:
             server.should_exit = True
