@@ -154,6 +154,11 @@ class Settings(BaseSettings):
     detention_cap_hours: int = Field(default=5, ge=0, le=240, description="paid at most, at one place")
     detention_claim_hours: int = Field(default=24, ge=1, le=720, description="to claim, from the departure")
 
+    # Fleet
+    fleet_documents_required: bool = Field(
+        default=False, description="a required document that was never handed in blocks loads, too"
+    )
+
     # Commands to devices
     command_expiry_s: int = Field(default=86_400, ge=60, description="where its sender says nothing")
     command_answer_s: int = Field(default=60, ge=1, description="silence after which it is sent again")

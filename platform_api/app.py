@@ -23,6 +23,7 @@ from platform_api.files import endpoints as files
 from platform_api.files.rules import MAX_FILE_BYTES
 from platform_api.fleet import endpoints as fleet
 from platform_api.fleet import vehicle_endpoints
+from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
@@ -77,6 +78,7 @@ def create_app() -> FastAPI:
     app.include_router(files.router)
     app.include_router(vehicle_types.router)
     app.include_router(vehicle_endpoints.router)
+    app.include_router(fleet_documents.router)
     app.include_router(fleet.router)
     app.include_router(presence.router)
     app.include_router(commands.router)

@@ -64,3 +64,64 @@ ALTER TABLE vehicles
     ADD COLUMN height_m double precision CHECK (height_m > 0),
     ADD COLUMN version integer NOT NULL DEFAULT 1;
 CREATE INDEX vehicles_type ON vehicles (type_code);
+
+-- Documents of vehicles and drivers ---------------------------------------------------
+CREATE TABLE fleet_document_kinds (
+    code             text PRIMARY KEY CHECK (code ~ '^[A-Z][A-Z0-9_]{1,31}$'),
+    subject          text NOT NULL CHECK (subject IN ('vehicle', 'driver')),
+    name_fr          text NOT NULL,
+    name_en          text NOT NULL,
+    -- a load is not given to a vehicle or driver whose document of this kind has expired
+    required         boolean NOT NULL,
+    expires          boolean NOT NULL,
+    -- it names the classes of vehicles that the driver may drive
+    is_licence       boolean NOT NULL DEFAULT false,
+    position         smallint NOT NULL DEFAULT 100,
+    version          integer NOT NULL DEFAULT 1,
+    CHECK (NOT is_licence OR subject = 'driver')
+);
+INSERT INTO fleet_document_kinds (position, code, subject, name_fr, name_en, required, expires, is_licence) VALUES
+    (10, 'CARTE_GRISE', 'vehicle', 'Carte grise', 'Vehicle registration', true, false, false),
+    (20, 'ASSURANCE', 'vehicle', 'Attestation d''assurance', 'Insurance certificate', true, true, false),
+    (30, 'VISITE_TECHNIQUE', 'vehicle', 'Visite technique', 'Technical inspection', true, true, false),
+    (40, 'LICENCE_TRANSPORT', 'vehicle', 'Licence de transport', 'Transport licence', true, true, false),
+    (50, 'CARTE_BRUNE', 'vehicle', 'Carte brune CEDEAO', 'ECOWAS brown card', false, true, false),
+    (60, 'PERMIS', 'driver', 'Permis de conduire', 'Driving licence', true, true, true),
+    (70, 'CNI', 'driver', 'Carte nationale d''identité CEDEAO', 'ECOWAS national identity card', false, true, false),
+    (80, 'PASSEPORT', 'driver', 'Passeport', 'Passport', false, true, false);
+
+CREATE TABLE fleet_documents (
+    id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    kind             text NOT NULL REFERENCES fleet_document_kinds (code),
+    vehicle_id       bigint REFERENCES vehicles (id),
+    driver_id        uuid REFERENCES users (id),
+    number           text NOT NULL DEFAULT '',
+    issued_on        date,
+    -- the last day on which it is valid
+    expires_on       date,
+    licence_classes  text[] NOT NULL DEFAULT '{}',
+    file_id          uuid NOT NULL REFERENCES files (id),
+    uploaded_by      uuid NOT NULL REFERENCES users (id),
+    created_at       timestamptz NOT NULL,
+    -- replaced by a newer one, or taken back; kept as history
+    ended_at         timestamptz,
+    replaced_by      uuid REFERENCES fleet_documents (id) ON DELETE SET NULL,
+    CHECK (num_nonnulls(vehicle_id, driver_id) = 1),
+    CHECK (expires_on >= issued_on),
+    CHECK (replaced_by IS NULL OR ended_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX fleet_documents_vehicle_current ON fleet_documents (vehicle_id, kind) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX fleet_documents_driver_current ON fleet_documents (driver_id, kind) WHERE ended_at IS NULL;
+CREATE INDEX fleet_documents_vehicle ON fleet_documents (vehicle_id, created_at DESC, id);
+CREATE INDEX fleet_documents_driver ON fleet_documents (driver_id, created_at DESC, id);
+CREATE INDEX fleet_documents_expiring ON fleet_documents (expires_on) WHERE ended_at IS NULL;
+CREATE INDEX fleet_documents_file ON fleet_documents (file_id);
+CREATE INDEX fleet_documents_replaced ON fleet_documents (replaced_by) WHERE replaced_by IS NOT NULL;
+
+-- What has been told about a document: days before its end, -1 = that it has expired
+CREATE TABLE fleet_document_reminders (
+    document_id      uuid NOT NULL REFERENCES fleet_documents (id) ON DELETE CASCADE,
+    days             smallint NOT NULL CHECK (days IN (30, 7, 1, -1)),
+    at               timestamptz NOT NULL,
+    PRIMARY KEY (document_id, days)
+);

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from platform_api.bids import repository, service
 from platform_api.bids.schemas import AcceptBidIn, BidIn, BidOut
 from platform_api.deps import CurrentActor, NowDep, SessionDep
+from platform_api.fleet_documents.service import ASSIGNABLE_ERRORS
 from platform_api.orders import service as orders
 from platform_api.orders.schemas import OrderOut, shown_order
 from platform_api.pagination import Page, PageDep, page_of
@@ -72,6 +73,7 @@ def withdraw(order_id: UUID, bid_id: UUID, session: SessionDep, actor: CurrentAc
         "vehicle_gone",
         "vehicle_busy",
         "vehicle_without_driver",
+        *ASSIGNABLE_ERRORS,
     ),
 )
 def accept_bid(

@@ -17,6 +17,7 @@ from platform_api.bids import repository, rules
 from platform_api.bids.models import Bid
 from platform_api.bids.rules import BidStatus
 from platform_api.errors import Conflict, NotFound
+from platform_api.fleet_documents import service as fleet_documents
 from platform_api.geofences import service as geofences
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
@@ -91,6 +92,7 @@ def accept_bid(session: Session, actor: Actor, order_id: UUID, bid_id: UUID, now
     driver_id = rules.assign_vehicle(winner, vehicle, driver_stays=stays)
     if not repository.hold_driver(session, driver_id):
         raise Conflict("vehicle_without_driver", "The vehicle of this bid has no driver.")
+    fleet_documents.check_assignable(session, winner.vehicle_id, driver_id, now)
     for bid in bids:
         if bid.id == winner.id:
             bid.status = BidStatus.ACCEPTED

@@ -1,5 +1,6 @@
 """A carrier with a truck and a driver, and the others who may want to look at them."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -7,6 +8,7 @@ import psycopg
 from httpx import Client, Response
 from psycopg.rows import dict_row
 
+from config import clock
 from platform_api.actor import Actor, Role
 from tests.support.api import Person, person
 
@@ -46,3 +48,25 @@ class FleetWorld:
 def actor_of(someone: Person) -> Actor:
     """As `accounts.authenticate` makes him."""
     return Actor(someone.id, someone.role, carrier_id=someone.id if someone.role is Role.CARRIER else None)
+
+
+def upload_file(someone: Person) -> str:
+    """A one-page PDF of his; its id."""
+    answer = someone.client.post(
+        "/api/v1/files/",
+        content=b"%PDF-1.4\n%%EOF\n",
+        headers={**someone.headers, "Content-Type": "application/pdf"},
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def in_days(days: int) -> str:
+    """A date by the server's clock."""
+    return (clock.now().date() + timedelta(days=days)).isoformat()
+
+
+def hand_in(someone: Person, kind: str, **body: Any) -> Response:
+    """A document with a file of its own."""
+    body.setdefault("file_id", upload_file(someone))
+    return someone.post(f"{FLEET}/documents/", {"kind": kind, **body})
