@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, false, or_, select
@@ -119,7 +118,9 @@ def required_of(session: Session, vehicle_id: int, driver_id: UUID) -> list[Requ
     ]
 
 
-def hold_due(session: Session, today: date, limit: int) -> Sequence[Row[Any]]:
+def hold_due(
+    session: Session, today: date, limit: int
+) -> Sequence[Row[FleetDocument, FleetDocumentKind, Vehicle]]:
     """(document, kind, vehicle) of documents whose most urgent reminder has not been told; nobody else has them."""
     days = case(
         *(

@@ -159,6 +159,8 @@ def test_each_reminder_is_told_once_and_a_newer_document_ends_it(world: FleetWor
     expiring = "fleet_document_expiring"
     assert {days: len(kinds) for days, kinds in after.items()} == {5: 0, 10: 1, 11: 1, 33: 2, 39: 3, 40: 3, 41: 4, 42: 4}  # fmt: skip
     assert after[42] == [expiring] * 3 + ["fleet_document_expired"]
+    (text,) = world.sql("SELECT text FROM sms_messages WHERE phone = %s", world.carrier.phone)
+    assert "Attestation d'assurance" in text["text"]
     document(world.carrier, "ASSURANCE", vehicle_id=world.vehicle_id, expires_on=in_days(400))
     open_ones = world.sql("SELECT 1 FROM alerts WHERE party_id = %s AND ended_at IS NULL", world.carrier.id)
     assert open_ones == []
@@ -168,6 +170,8 @@ def test_after_a_silence_only_the_most_urgent_is_told(world: FleetWorld) -> None
     document(world.driver, "CNI", driver_id=str(world.driver.id), expires_on=in_days(20))
     assert remind(clock.now() + timedelta(days=30)) >= 1
     assert told(world, world.driver) == told(world, world.carrier) == ["fleet_document_expired"]
+    assert len(world.sql("SELECT 1 FROM sms_messages WHERE phone = %s", world.carrier.phone)) == 1
+    assert world.sql("SELECT 1 FROM sms_messages WHERE phone = %s", world.driver.phone) == []
 
 
 def test_a_driver_may_hand_in_his_own_and_his_carrier_reads_it_while_he_drives_for_it(
