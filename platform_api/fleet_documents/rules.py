@@ -116,20 +116,21 @@ def check_assignable(required: Sequence[Required], *, on: date, missing_blocks: 
     `missing_blocks` also `vehicle_documents_missing`, `driver_documents_missing`.
     """
     expired = [one for one in required if state_of(one.expires_on, on) is DocumentState.EXPIRED]
-    _refuse("vehicle_documents_expired", "expired", expired, Subject.VEHICLE)
-    licences = [one for one in expired if one.is_licence]
-    _refuse("driver_licence_expired", "expired", licences, Subject.DRIVER)
-    _refuse("driver_documents_expired", "expired", expired, Subject.DRIVER)
-    if missing_blocks:
-        missing = [one for one in required if not one.present]
-        _refuse("vehicle_documents_missing", "missing", missing, Subject.VEHICLE)
-        _refuse("driver_documents_missing", "missing", missing, Subject.DRIVER)
+    if kinds := _of(Subject.VEHICLE, expired):
+        raise Conflict("vehicle_documents_expired", f"Of the vehicle have expired: {kinds}.", kinds=kinds)
+    if kinds := _of(Subject.DRIVER, [one for one in expired if one.is_licence]):
+        raise Conflict("driver_licence_expired", f"The driver's licence has expired: {kinds}.", kinds=kinds)
+    if kinds := _of(Subject.DRIVER, expired):
+        raise Conflict("driver_documents_expired", f"Of the driver have expired: {kinds}.", kinds=kinds)
+    missing = [one for one in required if not one.present] if missing_blocks else []
+    if kinds := _of(Subject.VEHICLE, missing):
+        raise Conflict("vehicle_documents_missing", f"Of the vehicle are missing: {kinds}.", kinds=kinds)
+    if kinds := _of(Subject.DRIVER, missing):
+        raise Conflict("driver_documents_missing", f"Of the driver are missing: {kinds}.", kinds=kinds)
 
 
-def _refuse(code: str, what: str, found: Sequence[Required], subject: Subject) -> None:
-    kinds = ", ".join(one.kind for one in found if one.subject is subject)
-    if kinds:
-        raise Conflict(code, f"Documents of the {subject} are {what}: {kinds}.", kinds=kinds)
+def _of(subject: Subject, found: Sequence[Required]) -> str:
+    return ", ".join(one.kind for one in found if one.subject is subject)
 
 
 @dataclass(frozen=True, slots=True)
