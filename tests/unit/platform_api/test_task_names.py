@@ -39,6 +39,8 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 
 
 def _called(function: ast.expr) -> str:
+    if ast.unparse(function) == "sms.queue":
+        return "a text message, not a task"
     return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
 
 
