@@ -29,6 +29,7 @@ TASK_MODULES = (
     "platform_api.privacy.tasks",
     "platform_api.sms.tasks",
     "platform_api.routing.tasks",
+    "platform_api.watch.tasks",
 )
 
 
@@ -56,6 +57,7 @@ def _create() -> Celery:
             "adapt reporting": {"task": "commands.adapt", "schedule": 30.0},
             "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
             "plan routes": {"task": "routing.sweep", "schedule": 30.0},
+            "watch routes": {"task": "watch.sweep", "schedule": 15.0},
             "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "remind of documents": {"task": "fleet_documents.remind", "schedule": 3600.0},
             "sweep unused files": {"task": "files.sweep_unused", "schedule": 3600.0},

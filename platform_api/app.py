@@ -36,6 +36,7 @@ from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
 from platform_api.vehicle_types import endpoints as vehicle_types
+from platform_api.watch import endpoints as watch
 from platform_api.webhooks import endpoints as webhooks
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -87,6 +88,7 @@ def create_app() -> FastAPI:
     app.include_router(bids.router)
     app.include_router(execution.router)
     app.include_router(routing.router)
+    app.include_router(watch.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

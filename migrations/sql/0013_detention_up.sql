@@ -51,6 +51,15 @@ CREATE TABLE route_events (
 );
 CREATE UNIQUE INDEX route_events_cause ON route_events (order_id, kind, cause);
 
+-- Orders whose way is to be looked at again: written with what changed it, deleted once looked at.
+CREATE TABLE route_checks (
+    order_id        uuid PRIMARY KEY REFERENCES orders (id),
+    due_at          timestamptz NOT NULL
+);
+-- stops that nobody has looked at; what else happened on a vehicle is not waited for
+CREATE INDEX interval_changes_stops ON interval_changes (id)
+    WHERE handled_at IS NULL AND kind IN ('stop', 'parking');
+
 CREATE TABLE order_etas (
     order_id        uuid PRIMARY KEY REFERENCES orders (id),
     -- arrival at the last delivery, and between which times it will most likely lie

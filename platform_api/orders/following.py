@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from config.celery_app import queue_after_commit
 from config.logging import get_logger
 from config.settings import get_settings
 from platform_api.orders import repository, visits
@@ -27,6 +28,7 @@ from platform_api.orders.progress import (
 )
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
+from platform_api.watch import repository as watch
 
 log = get_logger(__name__)
 
@@ -50,6 +52,8 @@ def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handle
     if crossing is None or crossing.handled_at is not None:
         return Handled(repeated=True)
     order_id = visits.order_of_fence(session, crossing.geofence_id)
+    if order_id is None:
+        _mark_way(session, crossing, now)
     order = None if order_id is None else repository.lock_order(session, order_id)
     # Only now, behind the order's lock, is it certain that nobody else is handling it.
     if not visits.mark_handled(session, crossing_id, now):
@@ -57,6 +61,14 @@ def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handle
     if order is None or order.vehicle_id != crossing.vehicle_id:
         return Handled()
     return Handled(order.id, tuple(refresh(session, order, now, crossing)))
+
+
+def _mark_way(session: Session, crossing: visits.Crossing, now: datetime) -> None:
+    """A corridor moves no order; what its truck does there is for `platform_api.watch` to look at."""
+    order_id = watch.order_of_corridor(session, crossing.geofence_id)
+    if order_id is not None:
+        watch.mark_due(session, order_id, now)
+        queue_after_commit(session, "watch.judge", order_id=str(order_id))
 
 
 def sweep_crossings(session: Session, *, after: int = 0) -> Sequence[int]:

@@ -13,11 +13,14 @@ from config.logging import get_logger
 from config.redis import order_channel, sync_redis
 from platform_api.actor import Actor
 from platform_api.orders.models import Order, OrderHistory
-from platform_api.orders.rules import BID_ACTIONS, Action, OrderStatus
+from platform_api.orders.rules import BID_ACTIONS, UNDERWAY, Action, OrderStatus
+from platform_api.watch import repository as watch
 from platform_api.webhooks.emitting import emit
 from platform_api.webhooks.rules import EventType
 
 log = get_logger(__name__)
+
+_SINCE_DEPARTURE = UNDERWAY - {OrderStatus.ASSIGNED, OrderStatus.PICKUP_PENDING} | {OrderStatus.DELIVERED}
 
 
 def record(
@@ -63,6 +66,9 @@ def record(
         "event_time": when.isoformat(),
     }
     after_commit(session, lambda: _publish(order.id, message))
+    if _SINCE_DEPARTURE & {before, order.status}:
+        # Its journey began or ended at another time than was known.
+        watch.mark_due(session, order.id, now)
     _tell_systems(session, order, action, message, now)
 
 

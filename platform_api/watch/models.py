@@ -27,3 +27,12 @@ class RouteEvent(Base):
     recorded_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+
+
+class RouteCheck(Base):
+    """The order's way is to be looked at again."""
+
+    __tablename__ = "route_checks"
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    due_at: Mapped[datetime]

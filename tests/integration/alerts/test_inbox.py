@@ -17,7 +17,7 @@ from tests.support.races import race
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 FACTS = {
-    "plate": "DK-1234-AB", "pickup": "Port de Dakar", "delivery": "Kaolack",
+    "reference": "MESS-26-AB12CD", "plate": "DK-1234-AB", "pickup": "Port de Dakar", "delivery": "Kaolack",
     "stopped_at": AT.isoformat(), "minutes": 45, "lat": 14.4, "lon": -16.6,
 }  # fmt: skip
 ROUNDS = 100
