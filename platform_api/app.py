@@ -12,6 +12,7 @@ from config.settings import get_settings
 from platform_api import error_handlers, health, openapi
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
+from platform_api.admin import endpoints as administration
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
@@ -99,5 +100,6 @@ def create_app() -> FastAPI:
     app.include_router(api_keys.router)
     app.include_router(webhooks.router)
     app.include_router(exports.router)
+    app.include_router(administration.router)
     app.include_router(sockets.router)
     return app
