@@ -130,7 +130,7 @@ def codes_of(response: Mapping[str, Any]) -> list[str]:
 def _common_codes(operation: Operation, context: RouteContext) -> list[str]:
     names = {parameter["name"].lower() for parameter in operation.get("parameters", [])}
     method = next(iter(context.methods or {"GET"}))
-    path, secured, changes = context.path_format, "security" in operation, method != "GET"
+    path, secured, changes = context.path_format or "", "security" in operation, method != "GET"
     own = path.startswith(impersonation.OWN_ALONE)
     open_to_keys = api_keys.needed_scope(method, path) is not None
     conditions: tuple[tuple[bool, tuple[str, ...]], ...] = (
