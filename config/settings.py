@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     real_stay_s: int = Field(default=300, ge=0, description="shortest stay at pickup that is a loading")
     auto_complete_hours: int = Field(default=72, ge=1)
     bid_valid_hours: int = Field(default=48, ge=1)
+    offer_answer_minutes: int = Field(default=30, ge=5, le=4320, description="to answer a direct offer")
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
 
     # Planned routes, corridors and estimated arrivals, see docs/corridor.md

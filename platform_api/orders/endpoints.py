@@ -138,4 +138,4 @@ def history(order_id: UUID, session: SessionDep, actor: CurrentActor, page: Page
     order = service.get_order(session, actor, order_id)
     party = service.is_party(order, actor)
     rows, cursor = repository.list_history(session, actor, order, page, party=party)
-    return page_of(rows, cursor, lambda row: HistoryOut.of(row, party=party, viewer_id=actor.party_id))
+    return page_of(rows, cursor, lambda row: HistoryOut.of(row, order, actor))
