@@ -11,7 +11,7 @@ import numpy as np
 from pyproj import Geod
 
 from platform_api.actor import Actor, Role
-from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, is_party
+from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, dispatcher_of, is_party
 from platform_api.tracking.times import rfc3339
 from telemetry.kinds import KINDS
 
@@ -109,6 +109,11 @@ def is_waiting(order: TrackedOrder) -> bool:
 def may_track(actor: Actor, order: TrackedOrder) -> bool:
     """The parties of the order, and administrators; not carriers who merely bid on it."""
     return is_party(order.shipper_id, order.carrier_id, order.driver_id, actor, broker_id=order.broker_id)
+
+
+def dispatches(actor: Actor, order: TrackedOrder) -> bool:
+    """Whether the actor runs the order: its freight broker, else its shipper; and administrators."""
+    return actor.is_administrator or actor.party_id == dispatcher_of(order.shipper_id, order.broker_id)
 
 
 # How the truck gets on and who speaks for it.
