@@ -114,6 +114,10 @@ class Settings(BaseSettings):
     erasure_wait_days: int = Field(default=7, ge=0, le=90, description="time to think better of it")
     access_log_days: int = Field(default=1095, ge=30, le=3650)
 
+    kyc_required: bool = Field(
+        default=False, description="unverified carriers do not bid, unverified shippers do not post"
+    )
+
     live_shards: int = Field(default=16, ge=1, le=256)
 
     # Text messages: see docs/accounts.md.

@@ -26,11 +26,13 @@ from platform_api.fleet import endpoints as fleet
 from platform_api.fleet import vehicle_endpoints
 from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
+from platform_api.kyc import endpoints as kyc
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
 from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
+from platform_api.profiles import endpoints as profiles
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
 from platform_api.telemetry import endpoints as telemetry
@@ -75,6 +77,9 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContext)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(profiles.me_router)
+    app.include_router(profiles.router)
+    app.include_router(kyc.router)
     app.include_router(organisations.router)
     app.include_router(organisations.received_router)
     app.include_router(files.router)
