@@ -65,6 +65,11 @@ OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def closed_to_viewers(method: str, path: str) -> bool:
+    """Whether a request changes what is the organisation's."""
+    return method not in _READS and not path.startswith(OWN_PATHS)
+
+
 def current_actor(
     request: Request,
     session: SessionDep,
@@ -74,8 +79,7 @@ def current_actor(
     if credentials is None:
         raise Unauthorised("not_authenticated", "Send an access token: Authorization: Bearer ...")
     actor = _actor_of(request, session, credentials.credentials, now)
-    reads = request.method in _READS or request.url.path.startswith(OWN_PATHS)
-    if actor.member_role is MemberRole.VIEWER and not reads:
+    if actor.member_role is MemberRole.VIEWER and closed_to_viewers(request.method, request.url.path):
         raise Forbidden("read_only_member", "As a viewer of this organisation you only read.")
     return actor
 

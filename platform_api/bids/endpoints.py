@@ -45,8 +45,8 @@ def list_bids(order_id: UUID, session: SessionDep, actor: CurrentActor, page: Pa
     "/{order_id}/bids/",
     status_code=201,
     responses=errors(
-        "role_not_allowed", "order_not_found", "vehicle_not_found", "driver_not_found", "order_not_open",
-        "bid_exists", "invalid_body", "valid_until_out_of_range", *IDEMPOTENCY_ERRORS,
+        "role_not_allowed", "not_verified", "order_not_found", "vehicle_not_found", "driver_not_found",
+        "order_not_open", "bid_exists", "invalid_body", "valid_until_out_of_range", *IDEMPOTENCY_ERRORS,
     ),
 )  # fmt: skip
 def bid(

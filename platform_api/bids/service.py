@@ -19,6 +19,7 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.models import Bid, BidRevision
 from platform_api.bids.rules import BidStatus, CounterStatus, Deal, Seen
 from platform_api.errors import Conflict, Forbidden, NotFound
+from platform_api.kyc import service as kyc
 from platform_api.orders import money
 from platform_api.orders import service as orders
 from platform_api.orders.content import Bidding
@@ -45,6 +46,7 @@ def place_bid(
     """One open bid per carrier and order. `driver_id` None = whoever drives the vehicle at acceptance."""
     order, facts = locked_order(session, actor, order_id)
     rules.place_bid(facts, actor, repository.vehicle_snapshot(session, vehicle_id), amount_xof)
+    kyc.check_verified(session, actor.party_id, now)
     _check_driver(session, actor, driver_id)
     expires_at = _bid_valid_until(valid_until, now)
     for bid in repository.bids_of(session, order_id):

@@ -44,7 +44,6 @@ def read_status(session: SessionDep, actor: CurrentActor, now: NowDep) -> Status
     responses=errors(
         *IDEMPOTENCY_ERRORS,
         *_OWN,
-        "read_only_member",
         "document_not_needed",
         "document_submitted",
         "invalid_document_number",
@@ -52,7 +51,7 @@ def read_status(session: SessionDep, actor: CurrentActor, now: NowDep) -> Status
         "invalid_rccm",
         "expiry_missing",
         "document_expired",
-        "invalid_expiry",
+        "invalid_document_expiry",
         "file_not_found",
         "file_type_not_allowed",
     ),
@@ -114,7 +113,7 @@ def list_queue(
     free: Annotated[bool, Query(description="without what other reviewers have in hand")] = False,
 ) -> Page[QueuedOut]:
     """For administrators: who waits longest is first."""
-    rows, cursor = service.queue(session, actor, page, free=free, now=now)
+    rows, cursor = service.waiting(session, actor, page, free=free, now=now)
     return page_of(rows, cursor, QueuedOut.of)
 
 

@@ -135,7 +135,7 @@ def check_reviews(actor: Actor) -> None:
 
 
 def check_expiry(kind: Kind, expires_on: date | None, today: date) -> None:
-    """Raises Invalid `expiry_missing`, `document_expired`, `invalid_expiry`."""
+    """Raises Invalid `expiry_missing`, `document_expired`, `invalid_document_expiry`."""
     if expires_on is None:
         if kind in EXPIRES:
             raise Invalid("expiry_missing", "Such a document has an end: expires_on.")
@@ -143,7 +143,7 @@ def check_expiry(kind: Kind, expires_on: date | None, today: date) -> None:
     if expires_on < today:
         raise Invalid("document_expired", "This document has expired.")
     if expires_on > today + MAX_VALID:
-        raise Invalid("invalid_expiry", "No document is valid for that long.")
+        raise Invalid("invalid_document_expiry", "No document is valid for that long.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def list_own(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Sho
 # The reviewers' side -------------------------------------------------------------
 
 
-def queue(
+def waiting(
     session: Session, actor: Actor, query: PageQuery, *, free: bool, now: datetime
 ) -> tuple[list[Shown], str | None]:
     """Who waits longest is first; `free`: without what others have in hand."""

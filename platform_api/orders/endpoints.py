@@ -108,7 +108,9 @@ def discard(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDe
 
 @router.post(
     "/{order_id}/post/",
-    responses=errors("not_your_order", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"),
+    responses=errors(
+        "not_your_order", "not_verified", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"
+    ),
 )
 def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
     """On the market until `expires_at`: as you said, else until the pickup window closes, at most 14 days."""

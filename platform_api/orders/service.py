@@ -14,6 +14,7 @@ from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.bids import market
 from platform_api.errors import NotFound
+from platform_api.kyc import service as kyc
 from platform_api.orders import repository, rules
 from platform_api.orders.content import Content, check_content, expiry_at_posting
 from platform_api.orders.models import Order, OrderStop
@@ -144,6 +145,7 @@ def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) ->
     """On the market until `expires_at`. Raises Conflict when its time is over already."""
     order, facts = locked_order(session, actor, order_id)
     if rules.post(facts, actor):
+        kyc.check_verified(session, order.shipper_id, now)
         order.expires_at = expiry_at_posting(
             expires_at=order.expires_at, pickup_closes_at=order.pickup_closes_at, now=now
         )
