@@ -75,6 +75,12 @@ def create_app() -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger={files.PATH: MAX_FILE_BYTES})
     app.add_middleware(RequestContext)
+    _include_routers(app)
+    return app
+
+
+def _include_routers(app: FastAPI) -> None:
+    """Where two paths fit one request, the first wins."""
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(profiles.me_router)
@@ -107,4 +113,3 @@ def create_app() -> FastAPI:
     app.include_router(exports.router)
     app.include_router(administration.router)
     app.include_router(sockets.router)
-    return app
