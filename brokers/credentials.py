@@ -33,9 +33,13 @@ FIND_ACTIVE_SQL: Final = """
 STILL_ACTIVE_SQL: Final = """
     SELECT c.client_id
       FROM mqtt_credentials c LEFT JOIN devices d ON d.id = c.device_id
-     WHERE (c.username, c.client_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+     WHERE (c.username, c.client_id, c.password_hash) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))
        AND NOT c.disabled AND NOT coalesce(d.disabled, false)
 """
+# A token says nothing of the device: it is good until it ends, unless the device is disabled.
+SHUT_OUT_SQL: Final = "SELECT uid FROM devices WHERE uid = ANY(%s) AND disabled"
+# PostgreSQL's NOTIFY with a client id, by the triggers of `mqtt_credentials` and `devices`.
+REVOKED_CHANNEL: Final = "mqtt_revoked"
 
 
 class CredentialError(Exception):
@@ -110,7 +114,8 @@ def store_credential(
 def rotate(connection: psycopg.Connection[Any], *, username: str, client_id: str) -> str:
     """Replace the secret and return the new one, once; the old one stops working at the commit.
 
-    A disabled credential stays disabled. Raises `CredentialError` (credential_unknown).
+    There is no overlap: a connection that was made with the old one is ended (`brokers.emqx_admin`, and
+    the embedded broker by itself). A disabled credential stays disabled. Raises `CredentialError` (credential_unknown).
     """
     secret = issue_secret()
     _replace_secret(connection, username, client_id, secret)
@@ -118,11 +123,7 @@ def rotate(connection: psycopg.Connection[Any], *, username: str, client_id: str
 
 
 def disable(connection: psycopg.Connection[Any], *, username: str, client_id: str) -> bool:
-    """Refuse this credential from the commit on; False when there is none.
-
-    The embedded broker also ends a live connection within `REVOCATION_SWEEP_S`; EMQX does not, there
-    `docs/emqx.md` says how to kick.
-    """
+    """Refuse this credential from the commit on; False when there is none. A live connection is ended, too."""
     updated = connection.execute(
         "UPDATE mqtt_credentials SET disabled = true WHERE username = %s AND client_id = %s",
         (username, client_id),

@@ -8,6 +8,7 @@ import asyncio
 import time
 from typing import Any, Final
 
+import psycopg
 from amqtt.adapters import StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import Action
@@ -17,7 +18,7 @@ from amqtt.session import Session
 
 from brokers import embedded_wire as wire
 from brokers.embedded_link import Link
-from brokers.embedded_plugins import EXPIRES_AT_S, STORED_CREDENTIAL, CredentialPlugin
+from brokers.embedded_plugins import EXPIRES_AT_S, STORED_CREDENTIAL, CredentialPlugin, CredentialStore
 from brokers.embedded_router import Client, Router, is_notable
 from brokers.embedded_wire import MalformedPacket, Publish
 from brokers.outbox import Message
@@ -225,6 +226,13 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
 
     async def _session_monitor(self) -> None:
         """amqtt's hook for a task of its own: forget old sessions, end revoked ones."""
+        listener = asyncio.create_task(self._hear_revocations())
+        try:
+            await self._monitor()
+        finally:
+            listener.cancel()
+
+    async def _monitor(self) -> None:
         swept_at_s = time.monotonic()
         while True:
             await asyncio.sleep(MONITOR_PAUSE_S)
@@ -243,19 +251,43 @@ class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
                 self.router.forget(client)
 
     async def _end_revoked(self) -> None:
-        stored = [
-            (client.session.username, client.client_id)
-            for client in self.router.clients.values()
-            if client.link is not None and client.session.attributes.get(STORED_CREDENTIAL)
-        ]
-        plugin = self.plugins_manager.get_plugin(CredentialPlugin.__name__)
-        if not stored or plugin is None:
+        """The net under `_hear_revocations`: what was revoked while nobody listened, or a client just came in."""
+        stored, by_token = [], []
+        for client in self.router.clients.values():
+            if client.link is None or client.is_service:
+                continue
+            secret_hash = client.session.attributes.get(STORED_CREDENTIAL)
+            if secret_hash is None:
+                by_token.append(client.client_id)
+            else:
+                stored.append((client.session.username, client.client_id, secret_hash))
+        store = self._store()
+        if store is None:
             return
-        for client_id in await plugin.store.revoked(stored):
-            client = self.router.clients.get(client_id)
-            if client is not None and client.link is not None:
-                log.info("credential revoked, connection ended", client_id=client_id)
-                client.link.abort()
+        revoked = await store.revoked(stored) if stored else set()
+        for client_id in revoked | (await store.shut_out(by_token) if by_token else set()):
+            self._cut(client_id)
+
+    async def _hear_revocations(self) -> None:
+        """End a connection as soon as its credential changes; whoever may still come in comes back."""
+        store = self._store()
+        while store is not None:
+            try:
+                async for client_id in store.revocations():
+                    self._cut(client_id)
+            except psycopg.Error as error:
+                log.warning("cannot hear of revocations, the sweep finds them", error=str(error))
+            await asyncio.sleep(REVOCATION_SWEEP_S)
+
+    def _store(self) -> CredentialStore | None:
+        plugin = self.plugins_manager.get_plugin(CredentialPlugin.__name__)
+        return None if plugin is None else plugin.store
+
+    def _cut(self, client_id: str) -> None:
+        client = self.router.clients.get(client_id)
+        if client is not None and client.link is not None:
+            log.info("credential revoked, connection ended", client_id=client_id)
+            client.link.abort()
 
     async def shutdown(self) -> None:
         """Stop accepting, close every connection (no wills: the clients will reconnect), stop amqtt."""

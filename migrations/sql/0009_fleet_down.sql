@@ -1,3 +1,10 @@
+DROP TRIGGER devices_revoked ON devices;
+DROP TRIGGER mqtt_credentials_deleted ON mqtt_credentials;
+DROP TRIGGER mqtt_credentials_revoked ON mqtt_credentials;
+DROP FUNCTION device_revoked();
+DROP FUNCTION credential_revoked();
+DROP FUNCTION revoke_mqtt(text);
+DROP TABLE mqtt_revocations;
 DROP TABLE fleet_document_reminders, fleet_documents, fleet_document_kinds;
 ALTER TABLE vehicles
     DROP COLUMN type_code, DROP COLUMN volume_m3, DROP COLUMN tare_kg, DROP COLUMN ptac_kg,

@@ -125,3 +125,29 @@ CREATE TABLE fleet_document_reminders (
     at               timestamptz NOT NULL,
     PRIMARY KEY (document_id, days)
 );
+
+-- Devices that must not stay connected ------------------------------------------------
+-- The outbox for EMQX, which is told by HTTP. The embedded broker listens for the NOTIFY.
+CREATE TABLE mqtt_revocations (
+    client_id        text PRIMARY KEY,
+    asked_at         timestamptz NOT NULL
+);
+CREATE FUNCTION revoke_mqtt(client text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO mqtt_revocations (client_id, asked_at) VALUES (client, clock_timestamp())
+        ON CONFLICT (client_id) DO UPDATE SET asked_at = excluded.asked_at;
+    SELECT pg_notify('mqtt_revoked', client);
+$$;
+-- Whoever changes a credential or device, by whichever way, ends the connection that it let in.
+CREATE FUNCTION credential_revoked() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM revoke_mqtt(OLD.client_id); RETURN NULL; END $$;
+CREATE TRIGGER mqtt_credentials_revoked AFTER UPDATE ON mqtt_credentials FOR EACH ROW
+    WHEN (OLD.client_id NOT LIKE 'svc-%'
+        AND (OLD.password_hash <> NEW.password_hash OR OLD.disabled IS DISTINCT FROM NEW.disabled))
+    EXECUTE FUNCTION credential_revoked();
+CREATE TRIGGER mqtt_credentials_deleted AFTER DELETE ON mqtt_credentials FOR EACH ROW WHEN (OLD.client_id NOT LIKE 'svc-%')
+    EXECUTE FUNCTION credential_revoked();
+CREATE FUNCTION device_revoked() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM revoke_mqtt(OLD.uid); RETURN NULL; END $$;
+CREATE TRIGGER devices_revoked AFTER UPDATE OF disabled, user_id, uid ON devices FOR EACH ROW
+    WHEN (OLD.disabled IS DISTINCT FROM NEW.disabled OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.uid <> NEW.uid)
+    EXECUTE FUNCTION device_revoked();

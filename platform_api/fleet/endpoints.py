@@ -165,7 +165,7 @@ def unassign_device(
 
 @router.post("/devices/{uid}/rotate/", responses=errors("device_not_found"))
 def rotate_secret(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOut:
-    """A new MQTT password; the old one stops working."""
+    """A new MQTT password; the old one stops working at once, and the connection made with it is ended."""
     return MqttSecretOut.of(service.rotate_secret(session, actor, uid))
 
 
@@ -173,7 +173,7 @@ def rotate_secret(uid: str, session: SessionDep, actor: Carrier) -> MqttSecretOu
     "/devices/{uid}/disable/", status_code=204, response_class=Response, responses=errors("device_not_found")
 )
 def disable_device(uid: str, session: SessionDep, actor: Carrier) -> None:
-    """It cannot connect any more, and an open connection is closed. Again is harmless."""
+    """It cannot connect any more, a phone with a token neither, and an open connection is closed. Again is harmless."""
     service.disable_device(session, actor, uid)
 
 

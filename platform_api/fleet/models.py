@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from platform_api.models_base import Base
 from platform_api.vehicle_types.models import VehicleType
 
-__all__ = ["Device", "DeviceAssignment", "DirtyVehicle", "Vehicle", "VehicleType"]
+__all__ = ["Device", "DeviceAssignment", "DirtyVehicle", "MqttRevocation", "Vehicle", "VehicleType"]
 
 
 class Vehicle(Base):
@@ -67,6 +67,15 @@ class DeviceAssignment(Base):
     valid_to: Mapped[datetime | None]
 
     device: Mapped[Device] = relationship(lazy="raise", back_populates="assignments")
+
+
+class MqttRevocation(Base):
+    """Written by triggers: this client's connection must be ended at EMQX."""
+
+    __tablename__ = "mqtt_revocations"
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
 
 
 class DirtyVehicle(Base):

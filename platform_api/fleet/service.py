@@ -8,11 +8,15 @@ from sqlalchemy.orm import Session
 
 from brokers import credentials
 from brokers.topics import DeviceIdError, check_device_uid
+from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api.actor import Actor
 from platform_api.errors import Conflict, Invalid, NotFound
 from platform_api.fleet import repository, rules
 from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
+
+# Triggers say whose connection; its own beat finds what is not queued.
+END_REVOKED = "fleet.end_revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def detach_driver(session: Session, actor: Actor, driver_id: UUID) -> None:
         raise NotFound("driver_not_found", "There is no such driver.")
     driver.carrier_id = None
     repository.forget_driver(session, driver_id)
+    queue_after_commit(session, END_REVOKED)
 
 
 def register_device(
@@ -212,23 +217,26 @@ def _span(row: DeviceAssignment) -> rules.Span:
 
 
 def rotate_secret(session: Session, actor: Actor, uid: str) -> DeviceSecret:
-    """A new secret; the old one stops working. A disabled device stays disabled."""
+    """A new secret; the old one stops working and its connection is ended. A disabled device stays disabled."""
     device = _lock_device(session, actor, uid)
     connection = repository.driver_connection(session)
+    queue_after_commit(session, END_REVOKED)
     return DeviceSecret(device, credentials.rotate(connection, username=device.uid, client_id=device.uid))
 
 
 def disable_device(session: Session, actor: Actor, uid: str) -> None:
-    """Lost or stolen: it can no longer connect, and ingest refuses what it sends. Again is harmless."""
+    """Lost or stolen: it is disconnected and stays out, and ingest refuses what it sends. Again is harmless."""
     device = _lock_device(session, actor, uid)
     device.disabled = True
     credentials.disable(repository.driver_connection(session), username=device.uid, client_id=device.uid)
+    queue_after_commit(session, END_REVOKED)
 
 
 def enable_device(session: Session, actor: Actor, uid: str) -> DeviceSecret:
     """Found again. The secret is a new one: nobody knows where the old one has been."""
     device = _lock_device(session, actor, uid)
     device.disabled = False
+    queue_after_commit(session, END_REVOKED)
     repository.enable_credentials(session, device.id)
     connection = repository.driver_connection(session)
     return DeviceSecret(device, credentials.rotate(connection, username=device.uid, client_id=device.uid))
