@@ -33,13 +33,10 @@ class EmqxAdmin:
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
         """None where there is no EMQX: the embedded broker hears of revocations by itself."""
-        if not settings.emqx_api_url:
+        if not settings.emqx_api:
             return None
-        return cls(
-            settings.emqx_api_url,
-            key=settings.emqx_api_key.get_secret_value(),
-            secret=settings.emqx_api_secret.get_secret_value(),
-        )
+        secret = settings.emqx_api_secret.get_secret_value()
+        return cls(settings.emqx_api, key=settings.emqx_api_key, secret=secret)
 
     def __enter__(self) -> Self:
         return self

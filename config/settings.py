@@ -29,8 +29,8 @@ class Settings(BaseSettings):
     # EMQX tells who connects and goes, on $SYS topics that other brokers do not have.
     mqtt_presence_events: bool = False
     # EMQX's management API, to end the connection of a revoked device; "" = there is no EMQX
-    emqx_api_url: str = ""
-    emqx_api_key: SecretStr = SecretStr("")
+    emqx_api: str = ""
+    emqx_api_key: str = "mess"
     emqx_api_secret: SecretStr = SecretStr("")
     mqtt_service_password: SecretStr = SecretStr(DEVELOPMENT_SECRET)
 
