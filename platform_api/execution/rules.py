@@ -3,11 +3,12 @@
 Every function raises a `platform_api.errors` class with a stable code when the answer is no.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from platform_api.actor import Actor
-from platform_api.errors import Conflict, Forbidden, Invalid
+from platform_api.bids.rules import VehicleSnapshot
+from platform_api.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_api.orders.rules import UNDERWAY, OrderSnapshot, OrderStatus
 
 S = OrderStatus
@@ -58,28 +59,13 @@ def confirm_loading(
     return dated(order, at, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """`flags` say what speaks against the proof; they never refuse it."""
-
-    at: datetime
-    flags: tuple[str, ...]
-
-
 def proof_of_delivery(
-    order: OrderSnapshot,
-    actor: Actor,
-    now: datetime,
-    *,
-    at: datetime | None = None,
-    distance_m: float | None = None,
-    accuracy_m: float | None = None,
-    seen_at_fence: bool = False,
-) -> Delivery | None:
-    """The delivery, or None when there is one already.
+    order: OrderSnapshot, actor: Actor, now: datetime, *, at: datetime | None = None
+) -> datetime | None:
+    """When it was delivered, by the word of the crew; None = delivered before.
 
-    `distance_m`: from the phone's fix to the delivery shape (<= 0 inside), None without a fix; then
-    `seen_at_fence` says whether the truck's own visits hold the time.
+    What speaks against the proof is flagged (`reckoning.proof_flags`) and never refuses it; a time
+    before the loading is a slip, which whoever is online can mend at once.
     """
     crew_only(order, actor, "deliver it")
     if order.delivered_at is not None:
@@ -89,7 +75,31 @@ def proof_of_delivery(
     time = dated(order, at, now)
     if order.loading_confirmed_at is not None and time < order.loading_confirmed_at:
         raise Invalid("time_before_loading", "The time lies before the goods were loaded.")
-    if distance_m is None:
-        return Delivery(time, () if seen_at_fence else ("not_seen_at_fence",))
-    away = distance_m > POD_MARGIN_M + (accuracy_m or 0.0)
-    return Delivery(time, ("away_from_fence",) if away else ())
+    return time
+
+
+def change_crew(order: OrderSnapshot, actor: Actor) -> None:
+    """Raises unless the carrier may still put another truck or driver of his on it."""
+    if actor.party_id != order.carrier_id and not actor.is_administrator:
+        raise Forbidden("not_your_load", "Only the carrier of this order may put another crew on it.")
+    if order.status not in (S.ASSIGNED, S.PICKUP_PENDING):
+        raise Conflict("crew_fixed", f"The crew of an order that is {order.status} stays.")
+
+
+def take_on(
+    order: OrderSnapshot, vehicle: VehicleSnapshot | None, driver_id: UUID | None, *, drives: bool
+) -> tuple[int, UUID]:
+    """The vehicle and driver that the order gets; `drives`: the named driver is the carrier's.
+
+    Raises NotFound `vehicle_not_found`, `driver_not_found`, Conflict `vehicle_busy`, `vehicle_without_driver`.
+    """
+    if vehicle is None or vehicle.carrier_id != order.carrier_id:
+        raise NotFound("vehicle_not_found", "You have no such vehicle.")
+    if vehicle.busy_with is not None:
+        raise Conflict("vehicle_busy", "The vehicle is on another order.")
+    if driver_id is not None and not drives:
+        raise NotFound("driver_not_found", "You have no such driver.")
+    chosen = driver_id or vehicle.driver_id
+    if chosen is None:
+        raise Conflict("vehicle_without_driver", "The vehicle has no driver; name one.")
+    return vehicle.id, chosen

@@ -40,8 +40,7 @@ def _own_orders(actor: Actor) -> Select[Order]:
     if actor.is_administrator:
         return statement
     me = actor.party_id
-    mine = (Order.shipper_id == me, Order.broker_id == me, Order.carrier_id == me, Order.driver_id == me)
-    return statement.where(or_(*mine))
+    return statement.where(or_(Order.shipper_id == me, Order.carrier_id == me, Order.driver_id == me))
 
 
 SOURCES: Mapping[Kind, Source] = {

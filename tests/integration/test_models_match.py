@@ -77,8 +77,9 @@ def test_the_keys_match(inspector: sa.Inspector, table: str) -> None:
     mapped = Base.metadata.tables[table]
     assert [c.name for c in mapped.primary_key] == inspector.get_pk_constraint(table)["constrained_columns"]
     stored_keys = {
-        (key["constrained_columns"][0], key["referred_table"], key["referred_columns"][0])
+        (column, key["referred_table"], referred)
         for key in inspector.get_foreign_keys(table)
+        for column, referred in zip(key["constrained_columns"], key["referred_columns"], strict=True)
     }
     mapped_keys = {(k.parent.name, k.column.table.name, k.column.name) for k in mapped.foreign_keys}
     # A model may leave out a key to a table that is not mapped (crossings).

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from platform_api.actor import Actor, Role
+from platform_api.bids.rules import VehicleSnapshot
 from platform_api.errors import PlatformError
 from platform_api.execution import rules
 from platform_api.orders.rules import TRANSITIONS, UNDERWAY, OrderSnapshot, OrderStatus
@@ -66,32 +67,42 @@ def test_dates_that_people_give() -> None:
     assert early == (422, "time_before_loading")
 
 
-@pytest.mark.parametrize(
-    ("distance_m", "accuracy_m", "seen", "flags"),
-    [
-        (-20.0, 5.0, False, ()),
-        (100.0, None, False, ()),
-        (101.0, None, True, ("away_from_fence",)),
-        (140.0, 40.0, False, ()),
-        (141.0, 40.0, False, ("away_from_fence",)),
-        (None, None, True, ()),
-        (None, None, False, ("not_seen_at_fence",)),
-    ],
-)
-def test_proof_is_flagged_never_refused(
-    distance_m: float | None, accuracy_m: float | None, seen: bool, flags: tuple[str, ...]
-) -> None:
-    delivery = rules.proof_of_delivery(
-        order(S.IN_TRANSIT), DRIVER, NOW, distance_m=distance_m, accuracy_m=accuracy_m, seen_at_fence=seen
-    )
-    assert delivery == rules.Delivery(NOW, flags)
-
-
 @pytest.mark.parametrize("status", list(S))
 def test_proof_of_delivery_by_status(status: OrderStatus) -> None:
     if S.DELIVERED in TRANSITIONS[status]:
-        assert rules.proof_of_delivery(order(status), CARRIER, NOW) is not None
+        assert rules.proof_of_delivery(order(status), CARRIER, NOW) == NOW
     else:
         code = (409, "order_not_picked_up")
         assert refused(lambda: rules.proof_of_delivery(order(status), ADMINISTRATOR, NOW)) == code
     assert rules.proof_of_delivery(order(status, delivered_at=NOW), ADMINISTRATOR, NOW) is None
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_change_crew(status: OrderStatus) -> None:
+    assigned = order(status, carrier_id=CARRIER.user_id)
+    if status in (S.ASSIGNED, S.PICKUP_PENDING):
+        rules.change_crew(assigned, CARRIER)
+        rules.change_crew(assigned, ADMINISTRATOR)
+    else:
+        assert refused(lambda: rules.change_crew(assigned, CARRIER)) == (409, "crew_fixed")
+    for stranger in (SHIPPER, DRIVER):
+        assert refused(lambda stranger=stranger: rules.change_crew(assigned, stranger)) == (
+            403,
+            "not_your_load",
+        )
+
+
+def test_who_may_be_taken_on() -> None:
+    waiting, driver = order(S.ASSIGNED), uuid4()
+    truck = VehicleSnapshot(8, CARRIER.user_id, DRIVER.user_id)
+    assert rules.take_on(waiting, truck, None, drives=False) == (8, DRIVER.user_id)
+    assert rules.take_on(waiting, truck, driver, drives=True) == (8, driver)
+    cases: list[tuple[VehicleSnapshot | None, UUID | None, tuple[int, str]]] = [
+        (None, None, (404, "vehicle_not_found")),
+        (replace(truck, carrier_id=uuid4()), None, (404, "vehicle_not_found")),
+        (replace(truck, busy_with=uuid4()), None, (409, "vehicle_busy")),
+        (truck, driver, (404, "driver_not_found")),
+        (replace(truck, driver_id=None), None, (409, "vehicle_without_driver")),
+    ]
+    for vehicle, named, code in cases:
+        assert refused(lambda v=vehicle, n=named: rules.take_on(waiting, v, n, drives=False)) == code  # type: ignore[misc]
