@@ -118,6 +118,10 @@ class Settings(BaseSettings):
     erasure_wait_days: int = Field(default=7, ge=0, le=90, description="time to think better of it")
     access_log_days: int = Field(default=1095, ge=30, le=3650)
 
+    kyc_required: bool = Field(
+        default=False, description="unverified carriers do not bid, unverified shippers do not post"
+    )
+
     live_shards: int = Field(default=16, ge=1, le=256)
 
     # Text messages: see docs/accounts.md.
@@ -134,6 +138,7 @@ class Settings(BaseSettings):
     real_stay_s: int = Field(default=300, ge=0, description="shortest stay at pickup that is a loading")
     auto_complete_hours: int = Field(default=72, ge=1)
     bid_valid_hours: int = Field(default=48, ge=1)
+    offer_answer_minutes: int = Field(default=30, ge=5, le=4320, description="to answer a direct offer")
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")
 
     # Planned routes, corridors and estimated arrivals, see docs/corridor.md

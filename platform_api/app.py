@@ -12,6 +12,7 @@ from config.settings import get_settings
 from platform_api import error_handlers, health, openapi
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
+from platform_api.admin import endpoints as administration
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
@@ -26,11 +27,13 @@ from platform_api.fleet import endpoints as fleet
 from platform_api.fleet import vehicle_endpoints
 from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
+from platform_api.kyc import endpoints as kyc
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.orders import endpoints as orders
 from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
+from platform_api.profiles import endpoints as profiles
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
 from platform_api.telemetry import endpoints as telemetry
@@ -73,8 +76,17 @@ def create_app() -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger={files.PATH: MAX_FILE_BYTES})
     app.add_middleware(RequestContext)
+    _include_routers(app)
+    return app
+
+
+def _include_routers(app: FastAPI) -> None:
+    """Where two paths fit one request, the first wins."""
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(profiles.me_router)
+    app.include_router(profiles.router)
+    app.include_router(kyc.router)
     app.include_router(organisations.router)
     app.include_router(organisations.received_router)
     app.include_router(files.router)
@@ -101,5 +113,5 @@ def create_app() -> FastAPI:
     app.include_router(api_keys.router)
     app.include_router(webhooks.router)
     app.include_router(exports.router)
+    app.include_router(administration.router)
     app.include_router(sockets.router)
-    return app

@@ -12,8 +12,12 @@ from config import clock
 from config.database import transaction
 from platform_api.accounts import service as accounts
 from platform_api.actor import Actor, MemberRole, Role
+from platform_api.admin import impersonation
+from platform_api.admin.auditing import audit
+from platform_api.admin.rules import looks_like_impersonation
 from platform_api.api_keys import service as api_keys
 from platform_api.api_keys.rules import looks_like_key
+from platform_api.error_bodies import request_id_of
 from platform_api.errors import Forbidden, Unauthorised
 from platform_api.languages import Language, language_of
 
@@ -61,6 +65,11 @@ OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def closed_to_viewers(method: str, path: str) -> bool:
+    """Whether a request changes what is the organisation's."""
+    return method not in _READS and not path.startswith(OWN_PATHS)
+
+
 def current_actor(
     request: Request,
     session: SessionDep,
@@ -69,14 +78,22 @@ def current_actor(
 ) -> Actor:
     if credentials is None:
         raise Unauthorised("not_authenticated", "Send an access token: Authorization: Bearer ...")
-    token = credentials.credentials
-    if looks_like_key(token):
-        actor = api_keys.authenticate(session, token, request.method, request.url.path, now=now)
-    else:
-        actor = accounts.authenticate(session, token, now=now)
-    reads = request.method in _READS or request.url.path.startswith(OWN_PATHS)
-    if actor.member_role is MemberRole.VIEWER and not reads:
+    actor = _actor_of(request, session, credentials.credentials, now)
+    if actor.member_role is MemberRole.VIEWER and closed_to_viewers(request.method, request.url.path):
         raise Forbidden("read_only_member", "As a viewer of this organisation you only read.")
+    return actor
+
+
+def _actor_of(request: Request, session: Session, token: str, now: datetime) -> Actor:
+    """By an API key, as somebody else, or by an access token. What administrators change is audited."""
+    method, path, request_id = request.method, request.url.path, request_id_of(request)
+    if looks_like_key(token):
+        return api_keys.authenticate(session, token, method, path, now=now)
+    if looks_like_impersonation(token):
+        return impersonation.authenticate(session, token, method, path, request_id=request_id, now=now)
+    actor = accounts.authenticate(session, token, now=now)
+    if actor.is_administrator and method not in _READS:
+        audit(session, actor_id=actor.user_id, channel="api", request_id=request_id)
     return actor
 
 

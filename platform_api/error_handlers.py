@@ -47,6 +47,10 @@ CONFLICTS = {
     ),
     "device_commands_key": ("key_reused", "This key was used for another command."),
     "invitations_one_open": ("invitation_open", "This phone number has an open invitation of yours."),
+    "kyc_documents_one_open": (
+        "document_submitted",
+        "Another document of this kind was sent at the same moment.",
+    ),
     "organisation_members_pkey": ("already_member", "A user is a member of one organisation at most."),
     "bids_one_open": ("bid_exists", "You have an open bid on this order."),
 }

@@ -13,15 +13,20 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from platform_api.admin import rules as impersonation
+from platform_api.api_keys import rules as api_keys
 from platform_api.codes import catalogue
-from platform_api.deps import is_role_check
+from platform_api.deps import closed_to_viewers, is_role_check
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS
 from platform_api.openapi_examples import ExampleMaker
 from platform_api.openapi_texts import DESCRIPTION, PARAMETERS, RESPONSE_HEADERS, TAGS
 from platform_api.schemas import ErrorOut, error_example
 
 ALWAYS = ("internal_error", "database_unavailable", "overloaded", "query_too_long")
-WITH_TOKEN = ("not_authenticated", "invalid_token", "token_expired", "account_disabled")
+WITH_TOKEN = (
+    "not_authenticated", "invalid_token", "token_expired", "account_disabled", "api_key_revoked", "api_key_expired",
+    "impersonation_over",
+)  # fmt: skip
 WITH_PARAMETERS = ("invalid_parameter", "invalid_value")
 WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "invalid_body", "invalid_value")
 WITH_CHANGE = ("conflict",)
@@ -125,12 +130,19 @@ def codes_of(response: Mapping[str, Any]) -> list[str]:
 def _common_codes(operation: Operation, context: RouteContext) -> list[str]:
     names = {parameter["name"].lower() for parameter in operation.get("parameters", [])}
     method = next(iter(context.methods or {"GET"}))
+    path, secured, changes = context.path_format or "", "security" in operation, method != "GET"
+    own = path.startswith(impersonation.OWN_ALONE)
+    open_to_keys = api_keys.needed_scope(method, path) is not None
     conditions: tuple[tuple[bool, tuple[str, ...]], ...] = (
         (True, ALWAYS),
-        ("security" in operation, WITH_TOKEN),
+        (secured, WITH_TOKEN),
+        (secured, ("scope_missing",) if open_to_keys else ("api_key_not_allowed",)),
+        (secured and own, ("impersonation_not_allowed",)),
+        (secured and changes and not own, ("impersonation_reads_only",)),
+        (secured and closed_to_viewers(method, path), ("read_only_member",)),
         (bool(names), WITH_PARAMETERS),
         ("requestBody" in operation, WITH_BODY),
-        (method != "GET", WITH_CHANGE),
+        (changes, WITH_CHANGE),
         ("cursor" in names, ("invalid_cursor",)),
         ("idempotency-key" in names, IDEMPOTENCY_ERRORS),
         ("if-match" in names, WITH_IF_MATCH),

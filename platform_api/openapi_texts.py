@@ -25,8 +25,12 @@ Times are RFC 3339 in UTC, money is a whole number of XOF, coordinates are WGS 8
 
 TAGS = {
     "organisations": "Businesses with members: whom somebody acts for, and who may join.",
+    "profiles": "What the market knows of a business.",
+    "kyc": "Papers that prove who a business is, and their review.",
     "API keys": "Keys for programs, with scopes.",
     "webhooks": "What is told to your own systems, signed and retried.",
+    "exports": "Everything of a period as one file.",
+    "administration": "What only administrators do: acting as somebody else with a trace, and the record of changes.",
     "health": "Whether the platform works.",
     "accounts": "Who you are: registering, signing in and out, tokens.",
     "files": "Photos and documents: uploaded once, then named by id where they belong.",

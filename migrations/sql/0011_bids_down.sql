@@ -1,0 +1,13 @@
+DROP TABLE brokerages;
+DROP TABLE offers;
+DROP TABLE bid_counters;
+DROP TABLE bid_revisions;
+ALTER TABLE bids
+    DROP COLUMN version,
+    DROP COLUMN updated_at;
+DROP INDEX orders_broker;
+ALTER TABLE orders
+    DROP COLUMN bidding,
+    DROP COLUMN hidden,
+    DROP COLUMN broker_id,
+    DROP COLUMN customer_xof;

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from platform_api.accounts import repository, service
+from platform_api.accounts import service
 from platform_api.accounts.schemas import LoginIn, LoginOut, RefreshIn, RegisterIn, TokensOut, UserOut
-from platform_api.deps import CurrentActor, NowDep, SessionDep
+from platform_api.deps import NowDep, SessionDep
 from platform_api.error_handlers import error_response
 from platform_api.errors import PlatformError
 from platform_api.schemas import errors
@@ -52,11 +52,3 @@ def refresh(body: RefreshIn, request: Request, session: SessionDep, now: NowDep)
 def logout(body: RefreshIn, session: SessionDep, now: NowDep) -> None:
     """Revoke the login of this refresh token. Its access token dies within minutes by itself."""
     service.logout(session, token=body.refresh, now=now)
-
-
-@router.get("/me/")
-def me(session: SessionDep, actor: CurrentActor) -> UserOut:
-    """Who is signed in."""
-    user = repository.find_user(session, actor.user_id)
-    assert user is not None  # found a moment ago by the same transaction
-    return UserOut.of(user)

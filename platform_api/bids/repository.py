@@ -5,16 +5,20 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
 from platform_api.actor import Role
-from platform_api.bids.models import Bid
-from platform_api.bids.rules import BidStatus, VehicleSnapshot
+from platform_api.bids.models import Bid, BidCounter, BidRevision
+from platform_api.bids.rules import BidStatus, CounterStatus, VehicleSnapshot
 from platform_api.fleet.models import Vehicle
 from platform_api.orders.models import Order
 from platform_api.orders.rules import UNDERWAY
 from platform_api.pagination import PageQuery, fetch_page
+
+# Of an order with more open bids than this, nobody compares the rest.
+MAX_STANDING = 200
 
 
 def bids_of(session: Session, order_id: UUID) -> Sequence[Bid]:
@@ -33,13 +37,66 @@ def list_bids(
     return fetch_page(session, statement, (Bid.created_at, Bid.id), query)
 
 
-def lose_open_bids(session: Session, order_id: UUID) -> None:
-    """The order is gone: nothing that is still open can win. Under the order's lock."""
-    session.execute(
-        update(Bid)
-        .where(Bid.order_id == order_id, Bid.status == BidStatus.PLACED)
-        .values(status=BidStatus.LOST)
+def find_bid(session: Session, order_id: UUID, bid_id: UUID) -> Bid | None:
+    return session.scalar(select(Bid).where(Bid.order_id == order_id, Bid.id == bid_id))
+
+
+def standing_amounts(session: Session, order_id: UUID, now: datetime) -> Sequence[tuple[int, UUID]]:
+    """(amount_xof, carrier id) of the bids that stand, lowest first, at most MAX_STANDING."""
+    statement = (
+        select(Bid.amount_xof, Bid.carrier_id)
+        .where(Bid.order_id == order_id, Bid.status == BidStatus.PLACED, Bid.expires_at > now)
+        .order_by(Bid.amount_xof, Bid.created_at)
+        .limit(MAX_STANDING)
     )
+    return [(amount, carrier_id) for amount, carrier_id in session.execute(statement)]
+
+
+def list_revisions(session: Session, bid_id: UUID, query: PageQuery) -> tuple[list[BidRevision], str | None]:
+    """Newest first."""
+    statement = select(BidRevision).where(BidRevision.bid_id == bid_id)
+    return fetch_page(session, statement, (BidRevision.version,), query)
+
+
+def latest_counter(session: Session, bid_id: UUID) -> BidCounter | None:
+    """Fresh; only under the order's lock does it stay so."""
+    statement = select(BidCounter).where(BidCounter.bid_id == bid_id)
+    newest = statement.order_by(BidCounter.created_at.desc(), BidCounter.id).limit(1)
+    return session.scalar(newest.execution_options(populate_existing=True))
+
+
+def latest_counters(session: Session, bid_ids: Sequence[UUID]) -> dict[UUID, BidCounter]:
+    """By bid, in one query."""
+    statement = (
+        select(BidCounter)
+        .ext(distinct_on(BidCounter.bid_id))
+        .where(BidCounter.bid_id.in_(bid_ids))
+        .order_by(BidCounter.bid_id, BidCounter.created_at.desc(), BidCounter.id)
+    )
+    return {counter.bid_id: counter for counter in session.scalars(statement)}
+
+
+def open_counter(session: Session, counter_id: UUID) -> BidCounter | None:
+    statement = select(BidCounter).where(BidCounter.id == counter_id, BidCounter.status == CounterStatus.OPEN)
+    return session.scalar(statement.execution_options(populate_existing=True))
+
+
+def end_counter(session: Session, bid_id: UUID, to: CounterStatus, now: datetime) -> None:
+    """The bid's counter-offer, if one lives, is over. Under the order's lock."""
+    session.execute(
+        update(BidCounter)
+        .where(BidCounter.bid_id == bid_id, BidCounter.status == CounterStatus.OPEN)
+        .values(status=to, answered_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def expired_counters(session: Session, now: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """(id, order id)."""
+    statement = select(BidCounter.id, BidCounter.order_id).where(
+        BidCounter.status == CounterStatus.OPEN, BidCounter.expires_at <= now
+    )
+    return [(counter_id, order_id) for counter_id, order_id in session.execute(statement.limit(limit))]
 
 
 def vehicle_snapshot(

@@ -3,10 +3,13 @@
 from config import clock
 from config.celery_app import celery_app
 from config.database import transaction
-from platform_api.bids import service
+from platform_api.bids import counters, service
 
 
 @celery_app.task(name="orders.expire_bids")
 def expire_bids() -> int:
+    """Bids and counter-offers whose time is over; how many bids."""
+    with transaction() as session:
+        counters.expire_counters(session, clock.now())
     with transaction() as session:
         return service.expire_bids(session, clock.now())

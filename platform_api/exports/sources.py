@@ -40,7 +40,8 @@ def _own_orders(actor: Actor) -> Select[Order]:
     if actor.is_administrator:
         return statement
     me = actor.party_id
-    return statement.where(or_(Order.shipper_id == me, Order.carrier_id == me, Order.driver_id == me))
+    mine = (Order.shipper_id == me, Order.broker_id == me, Order.carrier_id == me, Order.driver_id == me)
+    return statement.where(or_(*mine))
 
 
 SOURCES: Mapping[Kind, Source] = {

@@ -1,12 +1,14 @@
 """Upload once, refer to it from anything: documents, photos, signatures."""
 
 import io
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from fastapi.responses import FileResponse
 from PIL import Image, UnidentifiedImageError
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config.database import after_commit
@@ -108,8 +110,25 @@ def sweep_unused(session: Session, now: datetime, limit: int = 500) -> int:
     """Drop files that nothing ever referred to; how many. Their content goes once no row needs it."""
     old = select(File.id).where(File.used_at.is_(None), File.created_at <= now - UNUSED_KEPT).limit(limit)
     gone = session.execute(delete(File).where(File.id.in_(old)).returning(File.sha256)).all()
-    sha256s = {row.sha256 for row in gone}
+    _forget_content(session, {row.sha256 for row in gone})
+    return len(gone)
+
+
+def _forget_content(session: Session, sha256s: set[str]) -> None:
     kept = set(session.scalars(select(File.sha256).where(File.sha256.in_(sha256s))))
     for sha256 in sha256s - kept:
         after_commit(session, lambda sha256=sha256: disk.delete(sha256))  # type: ignore[misc]
+
+
+def drop(session: Session, file_ids: Collection[UUID]) -> int:
+    """Files of which a feature let go, by its erasure; how many. One that something else refers to stays."""
+    gone: set[str] = set()
+    for file_id in sorted(set(file_ids)):
+        try:
+            with session.begin_nested():
+                statement = delete(File).where(File.id == file_id).returning(File.sha256)
+                gone.update(session.scalars(statement))
+        except IntegrityError:
+            continue
+    _forget_content(session, gone)
     return len(gone)

@@ -39,7 +39,6 @@ DeviceViewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.DRIVER, 
     responses=errors(
         *IDEMPOTENCY_ERRORS,
         "role_not_allowed",
-        "read_only_member",
         "invalid_phone",
         "already_member",
         "invitation_open",

@@ -17,6 +17,7 @@ from platform_api.orders.content import (
     MAX_STOPS,
     MAX_TEMPERATURE_C,
     MIN_TEMPERATURE_C,
+    Bidding,
     Call,
     Category,
     Contact,
@@ -159,6 +160,7 @@ class _Details(Body):
     instructions: Text = Field(default="", description="everybody who may bid reads them")
     target_xof: int | None = Field(default=None, ge=1, le=MAX_AMOUNT_XOF, strict=True)
     target_shown: bool = Field(default=False, description="whether those who bid see target_xof")
+    bidding: Bidding = Field(default=Bidding.SEALED, description="open: bidders see the amounts of all bids")
     expires_at: Time | None = Field(default=None, description="off the market then, without an award")
     planned_route: list[tuple[Longitude, Latitude]] | None = Field(
         default=None, min_length=2, max_length=MAX_ROUTE_POINTS
@@ -197,6 +199,7 @@ class OrderIn(_Details):
             target_shown=self.target_shown,
             expires_at=self.expires_at,
             planned_route=None if self.planned_route is None else [list(p) for p in self.planned_route],
+            bidding=self.bidding,
         )
 
     def changed(self, changes: "OrderChange") -> Self:
@@ -231,6 +234,7 @@ class OrderIn(_Details):
             instructions=order.instructions,
             target_xof=order.target_xof,
             target_shown=order.target_shown,
+            bidding=Bidding(order.bidding),
             expires_at=order.expires_at,
             planned_route=None
             if order.planned_route is None

@@ -90,6 +90,13 @@ class Need(StrEnum):
     NIGHT_ACCESS = "night_access"
 
 
+class Bidding(StrEnum):
+    """What bidders know of each other's bids: nothing, or the amounts. Fixed once the order is posted."""
+
+    SEALED = "sealed"
+    OPEN = "open"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where goods are picked up or delivered. `shape`: a checked GeoJSON Feature."""
@@ -173,6 +180,7 @@ class Content:
     target_shown: bool = False
     expires_at: datetime | None = None
     planned_route: list[list[float]] | None = field(default=None)
+    bidding: Bidding = Bidding.SEALED
 
 
 def contact_of(name: str, phone: str) -> Contact:

@@ -108,7 +108,9 @@ def discard(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDe
 
 @router.post(
     "/{order_id}/post/",
-    responses=errors("not_your_order", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"),
+    responses=errors(
+        "not_your_order", "not_verified", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"
+    ),
 )
 def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
     """On the market until `expires_at`: as you said, else until the pickup window closes, at most 14 days."""
@@ -138,4 +140,4 @@ def history(order_id: UUID, session: SessionDep, actor: CurrentActor, page: Page
     order = service.get_order(session, actor, order_id)
     party = service.is_party(order, actor)
     rows, cursor = repository.list_history(session, actor, order, page, party=party)
-    return page_of(rows, cursor, lambda row: HistoryOut.of(row, party=party, viewer_id=actor.party_id))
+    return page_of(rows, cursor, lambda row: HistoryOut.of(row, order, actor))

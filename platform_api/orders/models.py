@@ -68,6 +68,13 @@ class Order(Base):
     driver_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     vehicle_id: Mapped[int | None] = mapped_column(ForeignKey("vehicles.id"))
     agreed_xof: Mapped[int | None]
+    # sealed or open
+    bidding: Mapped[str] = mapped_column(default="sealed")
+    # kept from the market while a private offer lives
+    hidden: Mapped[bool] = mapped_column(default=False)
+    broker_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    # what the customer pays his broker: see `money` for who is shown which price
+    customer_xof: Mapped[int | None]
     assigned_at: Mapped[datetime | None]
     arrived_pickup_at: Mapped[datetime | None]
     picked_up_at: Mapped[datetime | None]

@@ -13,7 +13,7 @@ from config.logging import get_logger
 from config.redis import order_channel, sync_redis
 from platform_api.actor import Actor
 from platform_api.orders.models import Order, OrderHistory
-from platform_api.orders.rules import BID_ACTIONS, UNDERWAY, Action, OrderStatus
+from platform_api.orders.rules import DEALINGS, UNDERWAY, Action, OrderStatus, dispatcher_of
 from platform_api.watch import repository as watch
 from platform_api.webhooks.emitting import emit
 from platform_api.webhooks.rules import EventType
@@ -75,11 +75,13 @@ def record(
 def _tell_systems(
     session: Session, order: Order, action: Action, message: dict[str, str], now: datetime
 ) -> None:
-    """Webhooks of the parties. Who bids is sealed: of bids only the shipper's side hears."""
-    if action in BID_ACTIONS:
-        emit(session, {order.shipper_id}, EventType.BID_CHANGED, message, now=now)
+    """Webhooks of the parties. What carriers ask is sealed: only who runs the order hears of it."""
+    if action in DEALINGS:
+        dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+        emit(session, {dispatcher}, EventType.BID_CHANGED, message, now=now)
     else:
-        emit(session, {order.shipper_id, order.carrier_id}, EventType.ORDER_CHANGED, message, now=now)
+        parties = {order.shipper_id, order.broker_id, order.carrier_id}
+        emit(session, parties, EventType.ORDER_CHANGED, message, now=now)
 
 
 def _publish(order_id: UUID, message: dict[str, str]) -> None:

@@ -4,36 +4,46 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor, Role
 from platform_api.bids.models import Bid
 from platform_api.geofences.models import Geofence
+from platform_api.offers.models import Offer
 from platform_api.orders.models import Order, OrderHistory, OrderStop
 from platform_api.orders.rules import (
-    BID_ACTIONS,
+    BROKERAGE,
+    DEALINGS,
     OPEN,
     PUBLIC_ACTIONS,
     SHOWN_TO_BIDDERS,
     Action,
     OrderStatus,
+    dispatcher_of,
     may_see_all,
 )
 from platform_api.pagination import PageQuery, fetch_page
 
 
 def scoped(actor: Actor) -> Select[Order]:
-    """The orders this actor may know of; for a carrier also the open ones and those it bid on."""
+    """The orders this actor may know of; for a carrier also the open ones, those it bid on or is offered."""
     statement = select(Order)
     if may_see_all(actor):
         return statement
+    if actor.role is Role.BROKER:
+        return statement.where(Order.broker_id == actor.party_id)
     if actor.role is Role.SHIPPER:
         return statement.where(Order.shipper_id == actor.party_id)
     if actor.role is Role.DRIVER:
         return statement.where(Order.driver_id == actor.user_id)
     own_bid = exists().where(Bid.order_id == Order.id, Bid.carrier_id == actor.party_id)
-    return statement.where(or_(Order.status.in_(OPEN), Order.carrier_id == actor.party_id, own_bid))
+    # An offer that was declined or ran out is no reason to know of the order any more.
+    own_offer = exists().where(
+        Offer.order_id == Order.id, Offer.carrier_id == actor.party_id, Offer.status == "OPEN"
+    )
+    on_the_market = and_(Order.status.in_(OPEN), Order.hidden.is_(False))
+    return statement.where(or_(on_the_market, Order.carrier_id == actor.party_id, own_bid, own_offer))
 
 
 def list_orders(
@@ -83,17 +93,27 @@ def lock_order(session: Session, order_id: UUID, *, skip_locked: bool = False) -
 def list_history(
     session: Session, actor: Actor, order: Order, query: PageQuery, *, party: bool
 ) -> tuple[list[OrderHistory], str | None]:
-    """Oldest first. Bids of others stay sealed, and what happens on the road is for the parties."""
+    """Oldest first. What others deal stays between them, and what happens on the road is for the parties."""
     statement = select(OrderHistory).where(OrderHistory.order_id == order.id)
-    if not may_see_all(actor) and order.shipper_id != actor.party_id:
-        statement = statement.where(_open_to(actor, party=party))
+    if actor.party_id != dispatcher_of(order.shipper_id, order.broker_id) and not may_see_all(actor):
+        customer = actor.party_id == order.shipper_id
+        statement = statement.where(_open_to(actor, party=party, customer=customer))
     return fetch_page(session, statement, (OrderHistory.id,), query, newest_first=False)
 
 
-def _open_to(actor: Actor, *, party: bool) -> ColumnElement[bool]:
-    own = OrderHistory.party_id == actor.party_id
+def _open_to(actor: Actor, *, party: bool, customer: bool) -> ColumnElement[bool]:
+    """`customer`: of a freight broker; he has no part in what his broker deals with carriers."""
+    if customer:
+        return OrderHistory.action.not_in(DEALINGS)
+    own = or_(
+        OrderHistory.party_id == actor.party_id,
+        and_(
+            OrderHistory.action.in_(DEALINGS),
+            OrderHistory.evidence["carrier_id"].astext == str(actor.party_id),
+        ),
+    )
     if party:
-        return or_(OrderHistory.action.not_in(BID_ACTIONS), own)
+        return or_(OrderHistory.action.not_in(DEALINGS | BROKERAGE), own)
     return or_(OrderHistory.action.in_(PUBLIC_ACTIONS), own)
 
 

@@ -41,6 +41,18 @@ class Action(StrEnum):
     BID_WITHDRAWN = "bid_withdrawn"
     BID_EXPIRED = "bid_expired"  # by the system
     BID_ACCEPTED = "bid_accepted"
+    BID_REVISED = "bid_revised"
+    COUNTER_MADE = "counter_made"
+    COUNTER_ACCEPTED = "counter_accepted"
+    COUNTER_DECLINED = "counter_declined"
+    COUNTER_WITHDRAWN = "counter_withdrawn"
+    COUNTER_EXPIRED = "counter_expired"  # by the system
+    OFFER_MADE = "offer_made"
+    OFFER_ACCEPTED = "offer_accepted"
+    OFFER_DECLINED = "offer_declined"
+    OFFER_WITHDRAWN = "offer_withdrawn"
+    OFFER_EXPIRED = "offer_expired"  # by the system
+    BROKERAGE_AGREED = "brokerage_agreed"
     CANCELLED = "cancelled"
     LOADING_CONFIRMED = "loading_confirmed"
     PROOF_OF_DELIVERY = "proof_of_delivery"
@@ -73,9 +85,9 @@ S = OrderStatus
 # Every change of status there is, and by what. `docs/flows.md` draws this very dict; a test compares.
 TRANSITIONS: Mapping[OrderStatus, Mapping[OrderStatus, str]] = MappingProxyType(
     {
-        S.DRAFT: {S.POSTED: "post", S.CANCELLED: "cancel"},
-        S.POSTED: {S.BIDDING: "first bid", S.CANCELLED: "cancel"},
-        S.BIDDING: {S.ASSIGNED: "accept bid", S.CANCELLED: "cancel"},
+        S.DRAFT: {S.POSTED: "post", S.ASSIGNED: "offer accepted", S.CANCELLED: "cancel"},
+        S.POSTED: {S.BIDDING: "first bid", S.ASSIGNED: "offer accepted", S.CANCELLED: "cancel"},
+        S.BIDDING: {S.ASSIGNED: "bid, counter-offer or offer accepted", S.CANCELLED: "cancel"},
         S.ASSIGNED: {
             S.PICKUP_PENDING: "enters pickup",
             S.PICKED_UP: "driver confirms loading",
@@ -102,6 +114,8 @@ TRANSITIONS: Mapping[OrderStatus, Mapping[OrderStatus, str]] = MappingProxyType(
 )
 
 OPEN = frozenset({S.POSTED, S.BIDDING})
+# A direct offer needs no market.
+GIVEABLE = OPEN | {S.DRAFT}
 # The vehicle is on this order: it cannot be given another one.
 UNDERWAY = frozenset({S.ASSIGNED, S.PICKUP_PENDING, S.PICKED_UP, S.IN_TRANSIT})
 CANCELLABLE = frozenset(status for status, to in TRANSITIONS.items() if S.CANCELLED in to) - {S.DISPUTED}
@@ -109,9 +123,18 @@ CANCELLABLE = frozenset(status for status, to in TRANSITIONS.items() if S.CANCEL
 # To a carrier that merely bid, everything after the award is just ASSIGNED.
 SHOWN_TO_BIDDERS = frozenset({S.DRAFT, S.POSTED, S.BIDDING, S.CANCELLED})
 # What a carrier that merely bid on an order may still read of its history, without evidence or actors.
-PUBLIC_ACTIONS = frozenset({Action.CREATED, Action.POSTED, Action.BID_ACCEPTED, Action.CANCELLED})
-# Between one carrier and the shipper: other carriers must not learn of it.
-BID_ACTIONS = frozenset({Action.BID_PLACED, Action.BID_WITHDRAWN, Action.BID_EXPIRED})
+AWARDS = frozenset({Action.BID_ACCEPTED, Action.COUNTER_ACCEPTED, Action.OFFER_ACCEPTED})
+PUBLIC_ACTIONS = AWARDS | {Action.CREATED, Action.POSTED, Action.CANCELLED}
+# Between the order's dispatcher and one carrier each.
+DEALINGS = frozenset(
+    {
+        Action.BID_PLACED, Action.BID_REVISED, Action.BID_WITHDRAWN, Action.BID_EXPIRED, Action.COUNTER_MADE,
+        Action.COUNTER_DECLINED, Action.COUNTER_WITHDRAWN, Action.COUNTER_EXPIRED, Action.OFFER_MADE,
+        Action.OFFER_DECLINED, Action.OFFER_WITHDRAWN, Action.OFFER_EXPIRED,
+    }
+)  # fmt: skip
+# Between a freight broker and his customer.
+BROKERAGE = frozenset({Action.BROKERAGE_AGREED})
 
 # The truck is still unloading when the shipper confirms: its fences watch it leave.
 FENCE_GRACE = timedelta(hours=24)
@@ -124,6 +147,7 @@ class OrderSnapshot:
     id: UUID
     status: OrderStatus
     shipper_id: UUID
+    broker_id: UUID | None = None
     carrier_id: UUID | None = None
     driver_id: UUID | None = None
     vehicle_id: int | None = None
@@ -144,15 +168,27 @@ def state_diagram() -> str:
 
 
 def may_see_all(actor: Actor) -> bool:
-    """Those who run the market; they read everything, and act only where a rule says so."""
-    return actor.is_administrator or actor.role is Role.BROKER
+    """Administrators run the market and read everything. Freight brokers do not: anybody may register as one."""
+    return actor.is_administrator
 
 
-def is_party(shipper_id: UUID, carrier_id: UUID | None, driver_id: UUID | None, actor: Actor) -> bool:
+def is_party(
+    shipper_id: UUID,
+    carrier_id: UUID | None,
+    driver_id: UUID | None,
+    actor: Actor,
+    *,
+    broker_id: UUID | None = None,
+) -> bool:
     """Whether the order's whole story is this actor's business (a losing bidder's it is not)."""
     if may_see_all(actor):
         return True
-    own = {Role.SHIPPER: shipper_id, Role.CARRIER: carrier_id, Role.DRIVER: driver_id}
+    own = {
+        Role.SHIPPER: shipper_id,
+        Role.BROKER: broker_id,
+        Role.CARRIER: carrier_id,
+        Role.DRIVER: driver_id,
+    }
     return own.get(actor.role) == actor.party_id
 
 
@@ -162,9 +198,26 @@ def may_create(actor: Actor) -> None:
 
 
 def owner_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
-    """Raises Forbidden `not_your_order` to everybody but the shipper and administrators."""
-    if actor.party_id != order.shipper_id and not actor.is_administrator:
+    """Only who runs the order, and administrators: its freight broker where it has one, else its shipper.
+
+    Raises Forbidden `order_brokered` to the customer of a broker, `not_your_order` to everybody else.
+    """
+    if actor.is_administrator or actor.party_id == dispatcher_of(order.shipper_id, order.broker_id):
+        return
+    if actor.party_id == order.shipper_id:
+        raise Forbidden("order_brokered", f"The order is in a broker's hands: only he may {what}.")
+    raise Forbidden("not_your_order", f"Only the shipper of this order may {what}.")
+
+
+def customer_side_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
+    """Whose goods they are, his freight broker, and administrators. Raises Forbidden `not_your_order`."""
+    if actor.party_id not in (order.shipper_id, order.broker_id) and not actor.is_administrator:
         raise Forbidden("not_your_order", f"Only the shipper of this order may {what}.")
+
+
+def dispatcher_of(shipper_id: UUID, broker_id: UUID | None) -> UUID:
+    """Who gives the order away and agrees with carriers."""
+    return broker_id or shipper_id
 
 
 def post(order: OrderSnapshot, actor: Actor) -> bool:
@@ -196,7 +249,7 @@ def discard(order: OrderSnapshot, actor: Actor, *, discarded_before: bool) -> bo
 
 def cancel(order: OrderSnapshot, actor: Actor) -> bool:
     """True = cancel it now; False = it was cancelled before."""
-    owner_only(order, actor, "cancel it")
+    customer_side_only(order, actor, "cancel it")
     if order.status is S.CANCELLED:
         return False
     if order.status not in CANCELLABLE:
@@ -206,7 +259,7 @@ def cancel(order: OrderSnapshot, actor: Actor) -> bool:
 
 def confirm_delivery(order: OrderSnapshot, actor: Actor) -> bool:
     """True = complete it now; False = it was completed before."""
-    owner_only(order, actor, "confirm the delivery")
+    customer_side_only(order, actor, "confirm the delivery")
     if order.status is S.COMPLETED:
         return False
     if order.status is not S.DELIVERED:

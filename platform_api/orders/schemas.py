@@ -1,6 +1,7 @@
 """What the order endpoints take and answer; an order as it is sent is in `bodies`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -11,9 +12,11 @@ from sqlalchemy.orm import object_session
 from platform_api.actor import Actor
 from platform_api.orders import repository
 from platform_api.orders.bodies import Body, Latitude, Longitude, OrderIn, Text
+from platform_api.orders.content import Bidding
 from platform_api.orders.models import Order, OrderHistory, OrderStop
+from platform_api.orders.money import is_customer, shown_evidence, shown_prices
 from platform_api.orders.rules import SHOWN_TO_BIDDERS, OrderStatus
-from platform_api.orders.service import is_party
+from platform_api.orders.service import is_party, price_facts
 
 __all__ = ["Latitude", "Longitude", "OrderIn", "Text"]
 
@@ -82,6 +85,8 @@ class OrderOut(BaseModel):
     reference: str = Field(examples=["MESS-26-7K3QX9P"])
     status: OrderStatus
     shipper_id: UUID
+    broker_id: UUID | None
+    bidding: Bidding
     goods: str
     category: str | None
     packaging: str | None
@@ -113,7 +118,9 @@ class OrderOut(BaseModel):
     carrier_id: UUID | None = None
     driver_id: UUID | None = None
     vehicle_id: int | None = None
-    agreed_xof: int | None = None
+    agreed_xof: int | None = Field(default=None, description="what you pay, or are paid")
+    customer_xof: int | None = Field(default=None, description="for a freight broker and his customer")
+    margin_xof: int | None = Field(default=None, description="for the freight broker alone")
     assigned_at: datetime | None = None
     arrived_pickup_at: datetime | None = None
     picked_up_at: datetime | None = None
@@ -128,16 +135,21 @@ class OrderOut(BaseModel):
     distance_km: float | None = None
 
     @classmethod
-    def of(cls, order: Order, stops: Sequence[OrderStop], *, party: bool) -> Self:
+    def of(cls, order: Order, stops: Sequence[OrderStop], actor: Actor) -> Self:
+        party, facts = is_party(order, actor), price_facts(order)
         known = {name: getattr(order, name) for name in _FOR_ALL}
         known |= {name: getattr(order, name) for name in _FOR_PARTIES if party}
         if party:
+            known |= asdict(shown_prices(facts, actor))
             known["pickup_contact"] = ContactOut.of(order.pickup_contact_name, order.pickup_contact_phone)
             known["delivery_contact"] = ContactOut.of(
                 order.delivery_contact_name, order.delivery_contact_phone
             )
+        # What a freight broker thinks of paying is not his customer's business.
+        target_hidden = is_customer(facts, actor) or not (party or order.target_shown)
         return cls(
             **known,
+            bidding=Bidding(order.bidding),
             status=_shown_status(order, party=party),
             pickup=PlaceOut(
                 name=order.pickup_name, lat=order.pickup_lat, lon=order.pickup_lon, shape=order.pickup_shape
@@ -151,18 +163,18 @@ class OrderOut(BaseModel):
             pickup_window=WindowOut.of(order.pickup_opens_at, order.pickup_closes_at),
             delivery_window=WindowOut.of(order.delivery_opens_at, order.delivery_closes_at),
             stops=[StopOut.of(stop, party=party) for stop in stops],
-            target_xof=order.target_xof if party or order.target_shown else None,
+            target_xof=None if target_hidden else order.target_xof,
             updated_at=order.updated_at if party else order.created_at,
         )
 
 
 _FOR_ALL = (
-    "id", "reference", "shipper_id", "goods", "category", "packaging", "packages", "weight_kg", "volume_m3", "needs",
+    "id", "reference", "shipper_id", "broker_id", "goods", "category", "packaging", "packages", "weight_kg", "volume_m3", "needs",
     "temperature_min_c", "temperature_max_c", "un_number", "vehicle_type", "instructions", "target_shown",
     "planned_route", "created_at", "posted_at", "expires_at", "cancelled_at",
 )  # fmt: skip
 _FOR_PARTIES = (
-    "version", "value_xof", "carrier_id", "driver_id", "vehicle_id", "agreed_xof", "assigned_at", "arrived_pickup_at",
+    "version", "value_xof", "carrier_id", "driver_id", "vehicle_id", "assigned_at", "arrived_pickup_at",
     "picked_up_at", "departed_pickup_at", "arrived_delivery_at", "departed_delivery_at", "delivered_at",
     "completed_at", "cancel_reason",
 )  # fmt: skip
@@ -180,7 +192,7 @@ def shown_orders(orders: Sequence[Order], actor: Actor) -> list[OrderOut]:
     session = object_session(orders[0])
     assert session is not None  # rows are shown while their transaction is open
     stops = repository.stops_of(session, [order.id for order in orders])
-    return [OrderOut.of(order, stops.get(order.id, ()), party=is_party(order, actor)) for order in orders]
+    return [OrderOut.of(order, stops.get(order.id, ()), actor) for order in orders]
 
 
 def _shown_status(order: Order, *, party: bool) -> OrderStatus:
@@ -207,9 +219,10 @@ class HistoryOut(BaseModel):
     evidence: dict[str, Any]
 
     @classmethod
-    def of(cls, row: OrderHistory, *, party: bool, viewer_id: UUID) -> Self:
-        """`viewer_id`: for whom the reader acts."""
-        shown = party or row.party_id == viewer_id
+    def of(cls, row: OrderHistory, order: Order, actor: Actor) -> Self:
+        """As this actor is shown it: evidence and names for the order's parties and for whom it concerns."""
+        concerned = row.party_id == actor.party_id or row.evidence.get("carrier_id") == str(actor.party_id)
+        shown = concerned or is_party(order, actor)
         return cls(
             id=row.id,
             action=row.action,
@@ -220,5 +233,5 @@ class HistoryOut(BaseModel):
             crossing_id=row.crossing_id if shown else None,
             event_time=row.event_time,
             recorded_at=row.recorded_at,
-            evidence=row.evidence if shown else {},
+            evidence=shown_evidence(row.evidence, price_facts(order), actor) if shown else {},
         )

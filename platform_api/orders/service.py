@@ -11,12 +11,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from config.settings import get_settings
-from platform_api.actor import Actor
-from platform_api.bids import repository as bids
+from platform_api.actor import Actor, Role
+from platform_api.bids import market
 from platform_api.errors import NotFound
+from platform_api.kyc import service as kyc
 from platform_api.orders import repository, rules
 from platform_api.orders.content import Content, check_content, expiry_at_posting
 from platform_api.orders.models import Order, OrderStop
+from platform_api.orders.money import PriceFacts
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
 from platform_api.orders.writing import stop_rows, write_content
@@ -32,6 +34,7 @@ def snapshot(session: Session, order: Order) -> rules.OrderSnapshot:
         id=order.id,
         status=OrderStatus(order.status),
         shipper_id=order.shipper_id,
+        broker_id=order.broker_id,
         carrier_id=order.carrier_id,
         driver_id=order.driver_id,
         vehicle_id=order.vehicle_id,
@@ -52,13 +55,20 @@ def get_order(session: Session, actor: Actor, order_id: UUID) -> Order:
 
 def is_party(order: Order, actor: Actor) -> bool:
     """Whether the whole story of the order is this actor's business."""
-    return rules.is_party(order.shipper_id, order.carrier_id, order.driver_id, actor)
+    return rules.is_party(
+        order.shipper_id, order.carrier_id, order.driver_id, actor, broker_id=order.broker_id
+    )
 
 
-def sees_bids_of(order: Order, actor: Actor) -> UUID | None:
-    """Whose bids the actor may read: its own, or None = everybody's."""
-    sees_all = rules.may_see_all(actor) or order.shipper_id == actor.party_id
-    return None if sees_all else actor.party_id
+def price_facts(order: Order) -> PriceFacts:
+    return PriceFacts(
+        shipper_id=order.shipper_id,
+        broker_id=order.broker_id,
+        carrier_id=order.carrier_id,
+        driver_id=order.driver_id,
+        agreed_xof=order.agreed_xof,
+        customer_xof=order.customer_xof,
+    )
 
 
 def locked_order(session: Session, actor: Actor, order_id: UUID) -> tuple[Order, rules.OrderSnapshot]:
@@ -69,12 +79,20 @@ def locked_order(session: Session, actor: Actor, order_id: UUID) -> tuple[Order,
 
 
 def create_order(session: Session, actor: Actor, content: Content, *, now: datetime) -> Order:
-    """A DRAFT that only its shipper sees. Raises Invalid when what it says cannot be meant together."""
+    """A DRAFT that only its maker sees; a freight broker's own is in his hands from the start.
+
+    Raises Invalid when what it says cannot be meant together.
+    """
     rules.may_create(actor)
     check_content(content, now)
     check_offered(session, content.vehicle_type)
     order = Order(
-        shipper_id=actor.party_id, status=OrderStatus.DRAFT, version=0, created_at=now, updated_at=now
+        shipper_id=actor.party_id,
+        broker_id=actor.party_id if actor.role is Role.BROKER else None,
+        status=OrderStatus.DRAFT,
+        version=0,
+        created_at=now,
+        updated_at=now,
     )
     write_content(order, content)
     session.add(order)
@@ -127,6 +145,7 @@ def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) ->
     """On the market until `expires_at`. Raises Conflict when its time is over already."""
     order, facts = locked_order(session, actor, order_id)
     if rules.post(facts, actor):
+        kyc.check_verified(session, order.shipper_id, now)
         order.expires_at = expiry_at_posting(
             expires_at=order.expires_at, pickup_closes_at=order.pickup_closes_at, now=now
         )
@@ -140,7 +159,7 @@ def cancel_order(session: Session, actor: Actor, order_id: UUID, *, reason: str,
     order, facts = locked_order(session, actor, order_id)
     if not rules.cancel(facts, actor):
         return order
-    bids.lose_open_bids(session, order_id)
+    market.close(session, order)
     order.cancelled_at = now
     repository.retire_fences(session, _fences(order), now)
     cancelled = OrderStatus.CANCELLED

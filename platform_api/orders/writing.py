@@ -17,6 +17,7 @@ def write_content(order: Order, content: Content) -> None:
     order.temperature_min_c, order.temperature_max_c = goods.temperature_min_c, goods.temperature_max_c
     order.vehicle_type, order.instructions = content.vehicle_type, content.instructions
     order.target_xof, order.target_shown = content.target_xof, content.target_shown
+    order.bidding = content.bidding
     order.expires_at, order.planned_route = content.expires_at, content.planned_route
     _write_pickup(order, content.pickup)
     _write_delivery(order, content.delivery)

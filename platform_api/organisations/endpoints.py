@@ -55,7 +55,6 @@ def read_member(user_id: UUID, session: SessionDep, actor: CurrentActor, respons
 @router.patch(
     "/members/{user_id}/",
     responses=errors(
-        "read_only_member",
         "role_not_allowed",
         "managers_only",
         "owner_only",
@@ -83,9 +82,7 @@ def change_member(
     "/members/{user_id}/",
     status_code=204,
     response_class=Response,
-    responses=errors(
-        "read_only_member", "role_not_allowed", "managers_only", "owner_only", "member_not_found"
-    ),
+    responses=errors("role_not_allowed", "managers_only", "owner_only", "member_not_found"),
 )
 def remove_member(user_id: UUID, session: SessionDep, actor: CurrentActor) -> None:
     """He acts for himself again from his next request on; an open live view of his ends within 30 seconds."""
@@ -103,7 +100,6 @@ def leave(session: SessionDep, actor: CurrentActor) -> None:
     status_code=201,
     responses=errors(
         *IDEMPOTENCY_ERRORS,
-        "read_only_member",
         "role_not_allowed",
         "managers_only",
         "owner_only",
@@ -136,7 +132,6 @@ def list_sent(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[I
 @router.post(
     "/invitations/{invitation_id}/revoke/",
     responses=errors(
-        "read_only_member",
         "role_not_allowed",
         "managers_only",
         "owner_only",
@@ -158,7 +153,7 @@ def list_received(
     return page_of(rows, cursor, InvitationOut.of)
 
 
-_ANSWER_ERRORS = ("read_only_member", "invitation_not_found", "invitation_closed", "invitation_expired")
+_ANSWER_ERRORS = ("invitation_not_found", "invitation_closed", "invitation_expired")
 
 
 @received_router.post(

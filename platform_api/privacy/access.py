@@ -15,6 +15,7 @@ class Access(StrEnum):
     PINGS_READ = "pings_read"
     ROUTE_READ = "route_read"
     LIVE_WATCHED = "live_watched"
+    PAPERS_READ = "papers_read"
     EXPORT_ASKED = "export_asked"
     EXPORT_DOWNLOADED = "export_downloaded"
     ERASURE_ASKED = "erasure_asked"

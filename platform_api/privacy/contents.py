@@ -147,6 +147,33 @@ TABLES: Final[tuple[Part, ...]] = (
         """,  # noqa: S608 - a constant of this module
     ),
     _part(
+        "profile",
+        "ce que vous avez dit de vous-même",
+        "what you said of yourself",
+        "SELECT language, email, address, version, updated_at FROM profiles WHERE user_id = :subject",
+    ),
+    _part(
+        "papers",
+        "les documents que vous avez envoyés, et leur vérification",
+        "documents that you sent, and their review",
+        """
+        SELECT d.id, d.kind, d.number, d.expires_on, d.state, d.reason, d.submitted_at, d.decided_at, f.name AS file_name,
+               p.page, f.media_type, f.sha256
+        FROM kyc_documents d LEFT JOIN kyc_pages p ON p.document_id = d.id LEFT JOIN files f ON f.id = p.file_id
+        WHERE d.party_id = :subject ORDER BY d.submitted_at, d.id, p.page
+        """,
+    ),
+    _part(
+        "invitations",
+        "les invitations reçues à votre numéro",
+        "invitations to your number",
+        """
+        SELECT i.id, o.name AS invited_by, i.joins_as, i.state, i.created_at, i.answered_at FROM invitations i
+        JOIN users u ON u.phone = i.phone JOIN users o ON o.id = i.owner_id
+        WHERE u.id = :subject ORDER BY i.created_at, i.id
+        """,
+    ),
+    _part(
         "sessions",
         "vos connexions",
         "your sign-ins",

@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import CursorResult, delete, func, select, text
 from sqlalchemy.orm import Session
 
-from platform_api.accounts.models import RefreshToken
+from platform_api.accounts.models import RefreshToken, User
 from platform_api.duty.models import DutyPeriod
+from platform_api.kyc import service as kyc
 from platform_api.orders.models import OrderHistory
+from platform_api.organisations.models import Invitation
 from platform_api.privacy.models import PhoneErasure
 from platform_api.privacy.rules import PhoneSpan, erased_uid, hash_uid
+from platform_api.profiles import repository as profiles
 
 # A phone is his alone while it is his, and after he left as long as nobody else has it.
 _PHONES = text("""
@@ -68,6 +71,16 @@ def delete_duty(session: Session, subject_id: UUID) -> int:
         delete(DutyPeriod).where(DutyPeriod.user_id == subject_id).returning(DutyPeriod.id)
     )
     return len(deleted.all())
+
+
+def delete_said_of_himself(session: Session, subject: User) -> dict[str, int]:
+    """Papers with their files, profile, invitations to his number; rows by kind."""
+    invitations = delete(Invitation).where(Invitation.phone == subject.phone).returning(Invitation.id)
+    return {
+        "papers": kyc.erase(session, subject.id),
+        "profile": profiles.erase_of(session, subject.id),
+        "invitations": len(session.scalars(invitations).all()),
+    }
 
 
 def take_off_vehicles(session: Session, subject_id: UUID) -> int:

@@ -64,6 +64,8 @@ def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject.disabled, subject.carrier_id = True, None
     _count(erasure, "sessions", erase_store.delete_tokens(session, subject.id))
     _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
+    for name, count in erase_store.delete_said_of_himself(session, subject).items():
+        _count(erasure, name, count)
     # Their spans before they are taken from him, which ends them.
     phones = erase_store.phones_of(session, subject.id)
     for phone in phones:

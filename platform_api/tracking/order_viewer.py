@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import WebSocket
 
 from config import clock
+from platform_api.orders.rules import DEALINGS
 from platform_api.tracking import rules
 from platform_api.tracking.hub import LiveHub
 from platform_api.tracking.live_socket import NORMAL, TOO_SLOW, Closing, LiveSocket, ignore_frame
@@ -116,6 +117,9 @@ class OrderViewer:
             self.on_gap()
 
     def on_order(self, published: dict[str, Any]) -> None:
+        # What carriers ask is between them and who runs the order.
+        if published.get("action") in DEALINGS and not self._view.dispatches:
+            return
         self._add_event(rules.live_order(published))
         self._socket.recheck_soon()
 

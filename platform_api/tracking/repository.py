@@ -15,7 +15,7 @@ from platform_api.tracking.route import Fix
 from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window
 
 _ORDER = text("""
-SELECT id, status, shipper_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
+SELECT id, status, shipper_id, broker_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
        assigned_at, arrived_delivery_at, departed_delivery_at, delivered_at, completed_at, cancelled_at
 FROM orders WHERE id = :order_id
 """)

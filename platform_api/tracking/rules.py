@@ -11,7 +11,7 @@ import numpy as np
 from pyproj import Geod
 
 from platform_api.actor import Actor, Role
-from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, may_see_all
+from platform_api.orders.rules import OPEN, UNDERWAY, OrderStatus, dispatcher_of, is_party
 from platform_api.tracking.times import rfc3339
 from telemetry.kinds import KINDS
 
@@ -39,6 +39,7 @@ class TrackedOrder:
     id: UUID
     status: str
     shipper_id: UUID
+    broker_id: UUID | None
     carrier_id: UUID | None
     driver_id: UUID | None
     vehicle_id: int | None
@@ -106,11 +107,13 @@ def is_waiting(order: TrackedOrder) -> bool:
 
 
 def may_track(actor: Actor, order: TrackedOrder) -> bool:
-    """The parties of the order, and those who run the market; not carriers who merely bid on it."""
-    if may_see_all(actor):
-        return True
-    party = {Role.SHIPPER: order.shipper_id, Role.CARRIER: order.carrier_id, Role.DRIVER: order.driver_id}
-    return party.get(actor.role) == actor.party_id
+    """The parties of the order, and administrators; not carriers who merely bid on it."""
+    return is_party(order.shipper_id, order.carrier_id, order.driver_id, actor, broker_id=order.broker_id)
+
+
+def dispatches(actor: Actor, order: TrackedOrder) -> bool:
+    """Whether the actor runs the order: its freight broker, else its shipper; and administrators."""
+    return actor.is_administrator or actor.party_id == dispatcher_of(order.shipper_id, order.broker_id)
 
 
 # How the truck gets on and who speaks for it.

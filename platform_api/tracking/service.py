@@ -54,6 +54,7 @@ class View:
     position: LastPosition | None
     kinds: frozenset[str] = frozenset()  # of the intervals that this viewer is shown
     going_on: Sequence[GoingOn] = ()
+    dispatches: bool = False  # and may hear of what carriers ask
 
 
 def find_order(session: Session, actor: Actor, order_id: UUID) -> TrackedOrder:
@@ -147,16 +148,17 @@ def find_nearby_drivers(
 def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> View:
     """Where the order stands; of the truck only while it may be followed, and only of its window."""
     order = find_order(session, actor, order_id)
+    dispatches = rules.dispatches(actor, order)
     window = rules.order_window(order)
     if window is None or order.vehicle_id is None or not rules.is_followed(order, now):
-        return View(order, None)
+        return View(order, None, dispatches=dispatches)
     access.note_read(session, actor, order.driver_id, Access.LIVE_WATCHED, order_id, now=now)
     position = repository.last_position(session, order.vehicle_id)
     if position is not None and not window.holds(position.time):
         position = None
     kinds = rules.kinds_for(actor)
     going_on = repository.going_on(session, order.vehicle_id, kinds, since=window.start)
-    return View(order, position, kinds, going_on)
+    return View(order, position, kinds, going_on, dispatches)
 
 
 def find_own_phone(session: Session, actor: Actor) -> str:

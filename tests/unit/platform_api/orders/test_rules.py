@@ -106,7 +106,19 @@ def test_party() -> None:
     def party(actor: Actor) -> bool:
         return rules.is_party(SHIPPER.user_id, CARRIER.user_id, DRIVER.user_id, actor)
 
-    assert all(party(actor) for actor in (SHIPPER, CARRIER, DRIVER, ADMINISTRATOR, BROKER))
+    assert all(party(actor) for actor in (SHIPPER, CARRIER, DRIVER, ADMINISTRATOR))
     assert not party(OTHER_CARRIER)
+    # anybody may register as a freight broker
+    assert not party(BROKER)
+    assert rules.is_party(SHIPPER.user_id, None, None, BROKER, broker_id=BROKER.user_id)
     # an id counts only in its role
     assert not party(replace(SHIPPER, role=Role.CARRIER))
+
+
+def test_who_runs_a_brokered_order() -> None:
+    brokered = order(S.DRAFT, broker_id=BROKER.user_id)
+    assert rules.post(brokered, BROKER)
+    assert refused(lambda: rules.post(brokered, SHIPPER)) == (403, "order_brokered")
+    for actor in (SHIPPER, BROKER):
+        assert rules.cancel(brokered, actor)
+        assert rules.confirm_delivery(order(S.DELIVERED, broker_id=BROKER.user_id), actor)

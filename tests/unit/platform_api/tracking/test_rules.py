@@ -17,7 +17,7 @@ T0 = datetime(2026, 1, 26, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAKAR = (14.6937, -17.4441)
 THIES = (14.7910, -16.9256)
-SHIPPER, CARRIER, DRIVER = uuid4(), uuid4(), uuid4()
+SHIPPER, CARRIER, DRIVER, BROKER = uuid4(), uuid4(), uuid4(), uuid4()
 
 
 def order(**changes: object) -> TrackedOrder:
@@ -26,6 +26,7 @@ def order(**changes: object) -> TrackedOrder:
             id=uuid4(),
             status="IN_TRANSIT",
             shipper_id=SHIPPER,
+            broker_id=BROKER,
             carrier_id=CARRIER,
             driver_id=DRIVER,
             vehicle_id=7,
@@ -112,7 +113,9 @@ def test_every_status_is_followed_waited_for_or_over() -> None:
         (Role.SHIPPER, SHIPPER, True),
         (Role.CARRIER, CARRIER, True),
         (Role.DRIVER, DRIVER, True),
-        (Role.BROKER, uuid4(), True),
+        (Role.BROKER, BROKER, True),
+        # Anybody may register as a freight broker.
+        (Role.BROKER, uuid4(), False),
         (Role.ADMINISTRATOR, uuid4(), True),
         (Role.SHIPPER, uuid4(), False),
         (Role.CARRIER, uuid4(), False),

@@ -1,0 +1,73 @@
+"""Giving an order to a carrier's vehicle and driver: the one way, whoever agreed to what.
+
+A bid that its shipper accepts, a counter-offer or a direct offer that its carrier accepts: all end here,
+under the order's lock.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from platform_api.actor import Actor
+from platform_api.bids import market, repository, rules
+from platform_api.bids.rules import Deal
+from platform_api.errors import Conflict
+from platform_api.fleet_documents import service as fleet_documents
+from platform_api.geofences import service as geofences
+from platform_api.orders.models import Order
+from platform_api.orders.recording import record
+from platform_api.orders.rules import Action, OrderStatus
+
+
+def assign(
+    session: Session,
+    order: Order,
+    deal: Deal,
+    action: Action,
+    *,
+    actor: Actor,
+    now: datetime,
+    evidence: dict[str, Any],
+) -> None:
+    """Everything else that is open on the order is lost: mark what won before.
+
+    Raises Conflict `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and those
+    of `fleet_documents.service.ASSIGNABLE_ERRORS`.
+    """
+    vehicle = repository.vehicle_snapshot(session, deal.vehicle_id, lock=True, besides=order.id)
+    stays = deal.driver_id is not None and repository.drives_for(session, deal.driver_id, deal.carrier_id)
+    driver_id = rules.assign_vehicle(deal, vehicle, driver_stays=stays)
+    if not repository.hold_driver(session, driver_id):
+        raise Conflict("vehicle_without_driver", "The vehicle of this bid has no driver.")
+    fleet_documents.check_assignable(session, deal.vehicle_id, driver_id, now)
+    order.carrier_id, order.driver_id = deal.carrier_id, driver_id
+    order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
+    order.assigned_at = now
+    market.close(session, order)
+    _watch(session, order, now)
+    assigned = OrderStatus.ASSIGNED
+    evidence = {**evidence, "carrier_id": str(deal.carrier_id), "amount_xof": deal.amount_xof}
+    record(session, order, action, now=now, to_status=assigned, actor=actor, evidence=evidence)
+
+
+def _watch(session: Session, order: Order, now: datetime) -> None:
+    """Two fences for the assigned vehicle alone, judging from the assignment on."""
+    made = [
+        geofences.create_geofence(
+            session,
+            owner_id=order.shipper_id,
+            name=name,
+            shape=shape,
+            settings={},
+            vehicle_id=order.vehicle_id,
+            carrier_id=None,
+            valid_from=now,
+            now=now,
+        )
+        for name, shape in (
+            (order.pickup_name, order.pickup_shape),
+            (order.delivery_name, order.delivery_shape),
+        )
+    ]
+    order.pickup_geofence_id, order.delivery_geofence_id = (fence.id for fence in made)
