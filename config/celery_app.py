@@ -33,6 +33,7 @@ TASK_MODULES = (
     "platform_api.sms.tasks",
     "platform_api.routing.tasks",
     "platform_api.watch.tasks",
+    "platform_api.throttle.tasks",
 )
 
 
@@ -74,7 +75,8 @@ def _create() -> Celery:
             "sweep webhooks": {"task": "webhooks.sweep", "schedule": 10.0},
             "sweep text messages": {"task": "sms.sweep", "schedule": 10.0},
             "drop old text messages": {"task": "sms.drop_old", "schedule": 3600.0},
-            "drop spent tokens": {"task": "accounts.drop_spent_tokens", "schedule": 3600.0},
+            "drop expired sign-ins": {"task": "accounts.drop_expired", "schedule": 3600.0},
+            "drop old limits": {"task": "throttle.drop_old", "schedule": 3600.0},
         },
     )
     return app

@@ -12,6 +12,7 @@ from config.settings import get_settings
 from platform_api import error_handlers, health, openapi
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
+from platform_api.accounts import own_endpoints as own_account
 from platform_api.admin import endpoints as administration
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
@@ -87,6 +88,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(profiles.me_router)
     app.include_router(profiles.router)
     app.include_router(kyc.router)
+    app.include_router(own_account.router)
     app.include_router(organisations.router)
     app.include_router(organisations.received_router)
     app.include_router(files.router)

@@ -24,7 +24,7 @@ from platform_api.languages import Language, language_of
 __all__ = ["Actor", "CurrentActor", "LanguageDep", "NowDep", "Role", "SessionDep", "require_role"]
 
 
-async def _session_slot(request: Request) -> AsyncIterator[None]:
+async def session_slot(request: Request) -> AsyncIterator[None]:
     """Wait for a database connection without holding a thread.
 
     A request holds its connection while it hops between worker threads. Were there more such
@@ -34,7 +34,7 @@ async def _session_slot(request: Request) -> AsyncIterator[None]:
         yield
 
 
-def open_session(_slot: Annotated[None, Depends(_session_slot, scope="function")]) -> Iterator[Session]:
+def open_session(_slot: Annotated[None, Depends(session_slot, scope="function")]) -> Iterator[Session]:
     with transaction() as session:
         yield session
 

@@ -27,3 +27,9 @@ def best_language(accept_language: str) -> Language:
 def language_headers(language: Language) -> dict[str, str]:
     """Of an answer that holds text for people: caches keep one for each language."""
     return {"Content-Language": language.value, "Vary": "Accept-Language"}
+
+
+def language_of_texts(connection: HTTPConnection) -> Language:
+    """Of what is texted to a person: French unless he asks for something else."""
+    asked = connection.headers.get("accept-language")
+    return Language.FRENCH if asked is None else best_language(asked)

@@ -24,8 +24,8 @@ from platform_api.schemas import ErrorOut, error_example
 
 ALWAYS = ("internal_error", "database_unavailable", "overloaded", "query_too_long")
 WITH_TOKEN = (
-    "not_authenticated", "invalid_token", "token_expired", "account_disabled", "api_key_revoked", "api_key_expired",
-    "impersonation_over",
+    "not_authenticated", "invalid_token", "token_expired", "token_revoked", "account_disabled", "api_key_revoked",
+    "api_key_expired", "impersonation_over",
 )  # fmt: skip
 WITH_PARAMETERS = ("invalid_parameter", "invalid_value")
 WITH_BODY = ("bad_request", "body_too_large", "unsupported_media_type", "invalid_body", "invalid_value")

@@ -1,13 +1,16 @@
-"""Queries over users and refresh tokens."""
+"""Queries over users, registrations, codes, sign-ins and their refresh tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from platform_api.accounts.models import RefreshToken, User
+from platform_api.accounts.models import OneTimeCode, RefreshToken, Registration, SignInSession, User
 from platform_api.organisations.models import OrganisationMember
 
 
@@ -17,21 +20,32 @@ def find_user(session: Session, user_id: UUID) -> User | None:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A user, and for whom he acts: None = himself."""
+    """A user, and for whom he acts: None = himself. `session_*` of the sign-in that was asked for; None = there is none."""
 
     user: User
     owner_id: UUID | None
     member_role: str | None
     owner_disabled: bool | None
+    session_id: UUID | None
+    session_revoked_at: datetime | None
 
 
-def find_signed(session: Session, user_id: UUID) -> Signed | None:
-    """One query, however many organisations there are."""
+def find_signed(session: Session, user_id: UUID, session_id: UUID | None = None) -> Signed | None:
+    """One query, however many organisations and sign-ins there are."""
     owner = aliased(User)
+    mine = (SignInSession.id == session_id) & (SignInSession.user_id == User.id)
     statement = (
-        select(User, OrganisationMember.owner_id, OrganisationMember.role, owner.disabled)
+        select(
+            User,
+            OrganisationMember.owner_id,
+            OrganisationMember.role,
+            owner.disabled,
+            SignInSession.id,
+            SignInSession.revoked_at,
+        )
         .outerjoin(OrganisationMember, OrganisationMember.user_id == User.id)
         .outerjoin(owner, owner.id == OrganisationMember.owner_id)
+        .outerjoin(SignInSession, mine)
         .where(User.id == user_id)
     )
     row = session.execute(statement).one_or_none()
@@ -43,21 +57,91 @@ def find_by_phone(session: Session, phone: str, *, lock: bool = False) -> User |
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
-def lock_refresh_token(session: Session, token_id: UUID) -> RefreshToken | None:
-    return session.get(RefreshToken, token_id, with_for_update=True)
+def find_registration(session: Session, registration_id: UUID, *, lock: bool = False) -> Registration | None:
+    return session.get(Registration, registration_id, with_for_update=True if lock else None)
 
 
-def revoke_family(session: Session, family: UUID, now: datetime) -> None:
+def registration_of(session: Session, phone: str) -> Registration | None:
+    return session.scalar(select(Registration).where(Registration.phone == phone))
+
+
+def put_registration(session: Session, row: dict[str, Any]) -> None:
+    """In the place of whatever registration its phone had."""
+    new = insert(Registration).values(row)
+    changes = {name: new.excluded[name] for name in row if name != "phone"}
+    session.execute(new.on_conflict_do_update(index_elements=["phone"], set_=changes))
+
+
+def put_code(session: Session, row: dict[str, Any]) -> None:
+    """In the place of whatever code its phone and purpose had."""
+    new = insert(OneTimeCode).values(row)
+    changes = {name: new.excluded[name] for name in row if name not in ("phone", "purpose")}
+    session.execute(new.on_conflict_do_update(index_elements=["phone", "purpose"], set_=changes))
+
+
+def lock_code(session: Session, phone: str, purpose: str) -> OneTimeCode | None:
+    return session.get(OneTimeCode, (phone, purpose), with_for_update=True, populate_existing=True)
+
+
+def find_refresh_token(session: Session, token_id: UUID) -> RefreshToken | None:
+    """As it is now: who holds the lock of its sign-in sees what others did before."""
+    return session.get(RefreshToken, token_id, populate_existing=True)
+
+
+def lock_sign_in(session: Session, session_id: UUID) -> SignInSession | None:
+    """Taken before anything of a sign-in or its tokens is decided."""
+    return session.get(SignInSession, session_id, with_for_update=True, populate_existing=True)
+
+
+def live_sign_ins(session: Session, user_id: UUID, now: datetime) -> Sequence[SignInSession]:
+    """Last seen first; at most `sessions.MOST` of them."""
+    live = select(SignInSession).where(*_is_live(user_id, now))
+    return session.scalars(live.order_by(SignInSession.last_seen_at.desc(), SignInSession.id)).all()
+
+
+def revoke_sign_ins(
+    session: Session, user_id: UUID, now: datetime, why: str, *, keep: UUID | None = None
+) -> int:
+    """All but `keep`; how many."""
+    revoked = update(SignInSession).where(*_is_live(user_id, now))
+    if keep is not None:
+        revoked = revoked.where(SignInSession.id != keep)
+    changed = revoked.values(revoked_at=now, revoked_why=why).returning(SignInSession.id)
+    return len(session.scalars(changed).all())
+
+
+def revoke_beyond(session: Session, user_id: UUID, now: datetime, why: str, *, most: int) -> None:
+    """All but the `most` last seen ones. One that somebody else is revoking is left to him."""
+    beyond = (
+        select(SignInSession.id)
+        .where(*_is_live(user_id, now))
+        .order_by(SignInSession.last_seen_at.desc(), SignInSession.id)
+        .offset(most)
+        .with_for_update(skip_locked=True)
+    )
     session.execute(
-        update(RefreshToken)
-        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=now)
+        update(SignInSession)
+        .where(SignInSession.id.in_(beyond))
+        .values(revoked_at=now, revoked_why=why)
+        .execution_options(synchronize_session=False)
     )
 
 
-def drop_expired_tokens(session: Session, now: datetime) -> int:
+def _is_live(user_id: UUID, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SignInSession.user_id == user_id,
+        SignInSession.revoked_at.is_(None),
+        SignInSession.expires_at > now,
+    )
+
+
+def drop_expired(session: Session, now: datetime) -> int:
     """Rows deleted. A spent token stays until it expires: only then is its reuse harmless."""
-    dropped = session.scalars(
-        delete(RefreshToken).where(RefreshToken.expires_at <= now).returning(RefreshToken.id)
+    old = (
+        delete(RefreshToken).where(RefreshToken.expires_at <= now),
+        delete(SignInSession).where(SignInSession.expires_at <= now),
+        delete(Registration).where(Registration.expires_at <= now),
+        delete(OneTimeCode).where(OneTimeCode.expires_at <= now),
     )
-    return len(dropped.all())
+    results = [session.execute(statement) for statement in old]
+    return sum(result.rowcount for result in results if isinstance(result, CursorResult))

@@ -14,6 +14,12 @@ MAX_PHONE_CHARS = 32
 MIN_PASSWORD_CHARS = 8
 # Argon2 reads all of it: without a limit a megabyte of password is free work for an attacker.
 MAX_PASSWORD_CHARS = 128
+# The fifteen of ECOWAS as they were until January 2025: Burkina Faso, Mali and Niger have left it, and
+# stay on the roads from Dakar and in the union of the CFA franc.
+ACCEPTED_REGIONS = frozenset(
+    {"BF", "BJ", "CI", "CV", "GH", "GM", "GN", "GW", "LR", "ML", "NE", "NG", "SL", "SN", "TG"}
+)
+_MOBILE = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 # Administrators are made on the command line, never over HTTP.
 REGISTRABLE_ROLES = frozenset({Role.SHIPPER, Role.CARRIER, Role.DRIVER, Role.BROKER})
 
@@ -35,6 +41,23 @@ def normalise_phone(text: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise problem
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def check_reachable(phone: str) -> None:
+    """Whether a new account may have this E.164 number: a mobile one of West Africa, where our texts arrive.
+
+    Raises Invalid `phone_country_not_accepted` or `phone_not_mobile`.
+    """
+    number = phonenumbers.parse(phone)
+    if phonenumbers.region_code_for_number(number) not in ACCEPTED_REGIONS:
+        raise Invalid(
+            "phone_country_not_accepted",
+            "Only phone numbers of Senegal and its neighbours in ECOWAS are accepted.",
+        )
+    if phonenumbers.number_type(number) not in _MOBILE:
+        raise Invalid(
+            "phone_not_mobile", "This is not the number of a mobile phone, which codes are sent to."
+        )
 
 
 def check_password(password: str) -> None:
@@ -66,6 +89,7 @@ def actor_of(
     carrier_id: UUID | None,
     acts_for: UUID | None = None,
     member_role: MemberRole = MemberRole.OWNER,
+    session_id: UUID | None = None,
 ) -> Actor:
     """`carrier_id` as in the users table: set for a driver of a carrier."""
     fleet = (acts_for or user_id) if role is Role.CARRIER else carrier_id
@@ -76,6 +100,7 @@ def actor_of(
         carrier_id=fleet,
         acts_for=acts_for,
         member_role=member_role,
+        session_id=session_id,
     )
 
 

@@ -1,147 +1,80 @@
-"""Register, sign in, stay signed in, sign out."""
+"""Sign in, and who somebody is. Registering, codes, passwords and sessions have modules of their own."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
-from uuid import UUID, uuid4
+from datetime import datetime
+from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
-from config.logging import get_logger
 from config.settings import get_settings
-from platform_api.accounts import repository, rules, tokens
-from platform_api.accounts.models import RefreshToken, User
+from platform_api.accounts import limits, passwords, repository, rules, sessions, tokens
+from platform_api.accounts.models import User
+from platform_api.accounts.sessions import Origin, SignedIn
 from platform_api.actor import Actor, MemberRole, Role
-from platform_api.errors import Unauthorised
-
-log = get_logger(__name__)
-
-_hasher = PasswordHasher()
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    user: User
-    access: str
-    refresh: str
-
-
-def register(session: Session, *, phone: str, name: str, role: Role, password: str) -> User:
-    """A taken phone number ends in the unique constraint: Conflict `phone_taken`."""
-    rules.check_registrable(role)
-    return _create_user(session, phone=phone, name=name, role=role, password=password, is_superuser=False)
+from platform_api.errors import Forbidden, PlatformError, Unauthorised
+from platform_api.throttle import service as throttle
 
 
 def create_superuser(session: Session, *, phone: str, name: str, password: str) -> User:
-    """An administrator who may do everything; for the command line."""
-    return _create_user(
-        session, phone=phone, name=name, role=Role.ADMINISTRATOR, password=password, is_superuser=True
-    )
+    """An administrator who may do everything; for the command line, so his phone is not asked for a code.
 
-
-def _create_user(
-    session: Session, *, phone: str, name: str, role: Role, password: str, is_superuser: bool
-) -> User:
-    rules.check_password(password)
+    A taken phone number ends in the unique constraint: Conflict `phone_taken`.
+    """
     user = User(
         phone=rules.normalise_phone(phone),
         name=name,
-        role=role.value,
-        password_hash=_hasher.hash(password),
-        is_superuser=is_superuser,
+        role=Role.ADMINISTRATOR.value,
+        password_hash=passwords.hash_password(password),
+        is_superuser=True,
     )
     session.add(user)
     session.flush()  # the answer shows the id and time that the database gives
     return user
 
 
-def login(session: Session, *, phone: str, password: str, now: datetime) -> SignedIn:
-    """Raises Unauthorised `wrong_credentials`, the same for an unknown phone and a wrong password."""
-    user = repository.find_by_phone(session, rules.normalise_phone(phone))
-    if not _password_matches(user, password) or user is None:
-        raise Unauthorised("wrong_credentials", "Phone number or password is wrong.")
-    rules.check_enabled(disabled=user.disabled)
-    if _hasher.check_needs_rehash(user.password_hash):
-        user.password_hash = _hasher.hash(password)
-    return _issue(session, user, family=uuid4(), now=now)
+def login(
+    session: Session, *, phone: str, password: str, network: str, origin: Origin, now: datetime
+) -> SignedIn | PlatformError:
+    """`phone` is E.164; the edge has counted this try as a failure, which is taken back when it was right.
 
-
-@lru_cache
-def _unknown_user_hash() -> str:
-    return _hasher.hash("nobody has this password")
-
-
-def _password_matches(user: User | None, password: str) -> bool:
-    # An unknown phone costs one verification as well, so that time does not tell who is registered.
-    stored = _unknown_user_hash() if user is None else user.password_hash
-    try:
-        return _hasher.verify(stored, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def _issue(session: Session, user: User, *, family: UUID, now: datetime) -> SignedIn:
-    settings = get_settings()
-    secret = settings.jwt_secret.get_secret_value()
-    expires_at = (now + timedelta(days=settings.refresh_token_days)).replace(microsecond=0)
-    claims = tokens.RefreshClaims(token_id=uuid4(), user_id=user.id, expires_at=expires_at)
-    session.add(RefreshToken(id=claims.token_id, user_id=user.id, family=family, expires_at=expires_at))
-    return SignedIn(
-        user=user,
-        access=tokens.encode_access(
-            user.id, user.role, now=now, minutes=settings.access_token_minutes, secret=secret
-        ),
-        refresh=tokens.encode_refresh(claims, now=now, secret=secret),
-    )
-
-
-def refresh(session: Session, *, token: str, now: datetime) -> SignedIn | Unauthorised:
-    """Spend a refresh token for a new pair. A token spent before revokes its whole family.
-
-    The refusal is returned, not raised: raising would roll the revocation back.
+    A refusal is returned, so that this is kept. `wrong_credentials` is the same for an unknown phone and a
+    wrong password; `phone_not_verified` and `account_disabled` are told to who knows the password.
     """
-    claims = tokens.decode_refresh(token, now=now, secret=get_settings().jwt_secret.get_secret_value())
-    row = repository.lock_refresh_token(session, claims.token_id)
-    if row is None:
-        return Unauthorised("invalid_token", "This token is not valid.")
-    verdict = rules.judge_refresh(
-        used_at=row.used_at, revoked_at=row.revoked_at, expires_at=row.expires_at, now=now
-    )
-    if verdict is rules.RefreshVerdict.REUSED:
-        log.warning("refresh token reused, family revoked", user_id=str(row.user_id), family=str(row.family))
-        repository.revoke_family(session, row.family, now)
-        return Unauthorised("token_reused", "This token was used before. Sign in again.")
-    if verdict is rules.RefreshVerdict.REFUSED:
-        return Unauthorised("token_revoked", "This token was revoked. Sign in again.")
-    row.used_at = now
-    user = repository.find_user(session, row.user_id)
-    if user is None or user.disabled:
+    user = repository.find_by_phone(session, phone)
+    owner = user or repository.registration_of(session, phone)
+    if not passwords.matches(None if owner is None else owner.password_hash, password):
+        return Unauthorised("wrong_credentials", "Phone number or password is wrong.")
+    throttle.forgive(session, "login", phone, network)
+    throttle.give_back(session, limits.LOGIN_PHONE, phone)
+    if user is None:
+        return Forbidden("phone_not_verified", "Type the code that was texted to you, or register again.")
+    if user.disabled:
         return Unauthorised("account_disabled", "This account is disabled.")
-    return _issue(session, user, family=row.family, now=now)
-
-
-def logout(session: Session, *, token: str, now: datetime) -> None:
-    """Revoke the login that this refresh token belongs to; again is harmless."""
-    claims = tokens.decode_refresh(token, now=now, secret=get_settings().jwt_secret.get_secret_value())
-    row = repository.lock_refresh_token(session, claims.token_id)
-    if row is not None:
-        repository.revoke_family(session, row.family, now)
+    passwords.renew_hash(user, password)
+    return sessions.start(session, user, origin, now=now)
 
 
 def authenticate(session: Session, access_token: str, *, now: datetime) -> Actor:
-    """Who holds this access token and for whom he acts, as the tables say now: disabling and removing work at once.
+    """Who holds this access token and for whom he acts, as the tables say now: disabling, removing and signing out work at once.
 
-    Raises Unauthorised `invalid_token`, `token_expired` or `account_disabled`.
+    Raises Unauthorised `invalid_token`, `token_expired`, `token_revoked` or `account_disabled`.
     """
-    user_id = tokens.decode_access(access_token, now=now, secret=get_settings().jwt_secret.get_secret_value())
-    return actor_of_user(session, user_id)
+    secret = get_settings().jwt_secret.get_secret_value()
+    claims = tokens.decode_access(access_token, now=now, secret=secret)
+    signed = repository.find_signed(session, claims.user_id, claims.session_id)
+    actor = _actor_of(signed)
+    if signed is None or signed.session_id is None:
+        raise Unauthorised("invalid_token", "This token is not valid.")
+    if signed.session_revoked_at is not None:
+        raise Unauthorised("token_revoked", "This token was revoked. Sign in again.")
+    return actor
 
 
 def actor_of_user(session: Session, user_id: UUID) -> Actor:
     """Raises Unauthorised `invalid_token` for nobody, `account_disabled`."""
-    signed = repository.find_signed(session, user_id)
+    return _actor_of(repository.find_signed(session, user_id))
+
+
+def _actor_of(signed: repository.Signed | None) -> Actor:
     if signed is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
     user = signed.user
@@ -154,9 +87,10 @@ def actor_of_user(session: Session, user_id: UUID) -> Actor:
         carrier_id=user.carrier_id,
         acts_for=signed.owner_id,
         member_role=MemberRole(signed.member_role or MemberRole.OWNER),
+        session_id=signed.session_id,
     )
 
 
-def drop_spent_tokens(session: Session, *, now: datetime) -> int:
-    """Rows deleted."""
-    return repository.drop_expired_tokens(session, now)
+def drop_expired(session: Session, *, now: datetime) -> int:
+    """Rows deleted: tokens, sessions, registrations and codes whose time is over."""
+    return repository.drop_expired(session, now)

@@ -9,8 +9,8 @@ from platform_api.accounts import service
 log = get_logger(__name__)
 
 
-@celery_app.task(name="accounts.drop_spent_tokens")
-def drop_spent_tokens() -> None:
+@celery_app.task(name="accounts.drop_expired")
+def drop_expired() -> None:
     with transaction() as session:
-        dropped = service.drop_spent_tokens(session, now=clock.now())
-    log.info("expired refresh tokens dropped", count=dropped)
+        dropped = service.drop_expired(session, now=clock.now())
+    log.info("expired tokens, sessions, registrations and codes dropped", count=dropped)

@@ -23,18 +23,27 @@ class RefreshClaims:
     expires_at: datetime
 
 
-def encode_access(user_id: UUID, role: str, *, now: datetime, minutes: int, secret: str) -> str:
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    user_id: UUID
+    session_id: UUID
+
+
+def encode_access(
+    user_id: UUID, role: str, session_id: UUID, *, now: datetime, minutes: int, secret: str
+) -> str:
     expires_at = now + timedelta(minutes=minutes)
-    return _encode(ACCESS, uuid4(), user_id, now, expires_at, secret, role=role)
+    return _encode(ACCESS, uuid4(), user_id, now, expires_at, secret, role=role, sid=str(session_id))
 
 
 def encode_refresh(claims: RefreshClaims, *, now: datetime, secret: str) -> str:
     return _encode(REFRESH, claims.token_id, claims.user_id, now, claims.expires_at, secret)
 
 
-def decode_access(token: str, *, now: datetime, secret: str) -> UUID:
-    """The user id; raises Unauthorised `token_expired` or `invalid_token`."""
-    return _user_id(_decode(token, ACCESS, now, secret))
+def decode_access(token: str, *, now: datetime, secret: str) -> AccessClaims:
+    """Raises Unauthorised `token_expired` or `invalid_token`."""
+    claims = _decode(token, ACCESS, now, secret)
+    return AccessClaims(user_id=_user_id(claims), session_id=_uuid(claims.get("sid")))
 
 
 def decode_refresh(token: str, *, now: datetime, secret: str) -> RefreshClaims:

@@ -178,8 +178,17 @@ TABLES: Final[tuple[Part, ...]] = (
         "vos connexions",
         "your sign-ins",
         """
-        SELECT created_at, expires_at, used_at, revoked_at FROM refresh_tokens
-        WHERE user_id = :subject ORDER BY created_at, id
+        SELECT device_name, user_agent, ip, created_at, last_seen_at, expires_at, revoked_at, revoked_why
+        FROM sign_in_sessions WHERE user_id = :subject ORDER BY created_at, id
+        """,
+    ),
+    _part(
+        "text_messages",
+        "les SMS que nous vous avons envoyés",
+        "the text messages that we sent you",
+        """
+        SELECT m.created_at, m.purpose, m.state, m.ended_at FROM sms_messages m JOIN users u ON u.phone = m.phone
+        WHERE u.id = :subject ORDER BY m.id
         """,
     ),
     _part(

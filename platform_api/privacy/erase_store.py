@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, delete, func, select, text
 from sqlalchemy.orm import Session
 
-from platform_api.accounts.models import RefreshToken, User
+from platform_api.accounts.models import SignInSession, User
 from platform_api.duty.models import DutyPeriod
 from platform_api.kyc import service as kyc
 from platform_api.orders.models import OrderHistory
@@ -35,6 +35,17 @@ WHERE h.id > :after AND (h.actor_id = :subject OR o.driver_id = :subject OR o.ve
 ORDER BY h.id LIMIT :most
 """)
 
+_OF_A_NUMBER = tuple(
+    text(f"DELETE FROM {table} WHERE {which}")  # noqa: S608 - names of this module
+    for table, which in (
+        ("sms_messages", "phone = :phone"),
+        ("one_time_codes", "phone = :phone"),
+        ("registrations", "phone = :phone"),
+        ("lockouts", "phone = :phone"),
+        ("rate_limits", "split_part(key, '|', 2) = :phone"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OwnedPhone:
@@ -59,11 +70,18 @@ def close_phone(session: Session, phone: OwnedPhone) -> None:
     session.execute(_SHUT_OUT, {"id": device_id, "uid": erased_uid(device_id)})
 
 
-def delete_tokens(session: Session, subject_id: UUID) -> int:
+def delete_sessions(session: Session, subject_id: UUID) -> int:
+    """With their tokens."""
     deleted = session.scalars(
-        delete(RefreshToken).where(RefreshToken.user_id == subject_id).returning(RefreshToken.id)
+        delete(SignInSession).where(SignInSession.user_id == subject_id).returning(SignInSession.id)
     )
     return len(deleted.all())
+
+
+def forget_number(session: Session, phone: str) -> None:
+    """What is kept by phone number and not by account."""
+    for statement in _OF_A_NUMBER:
+        session.execute(statement, {"phone": phone})
 
 
 def delete_duty(session: Session, subject_id: UUID) -> int:

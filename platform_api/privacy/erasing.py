@@ -62,7 +62,7 @@ def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject = repository.find_subject(session, erasure.subject_id, lock=True)
     assert subject is not None  # accounts are never deleted
     subject.disabled, subject.carrier_id = True, None
-    _count(erasure, "sessions", erase_store.delete_tokens(session, subject.id))
+    _count(erasure, "sessions", erase_store.delete_sessions(session, subject.id))
     _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
     for name, count in erase_store.delete_said_of_himself(session, subject).items():
         _count(erasure, name, count)
@@ -119,6 +119,7 @@ def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
 def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject = repository.find_subject(session, erasure.subject_id, lock=True)
     assert subject is not None
+    erase_store.forget_number(session, subject.phone)
     subject.phone, subject.name = rules.pseudonym(subject.id)
     subject.password_hash = _NO_PASSWORD
     # Since `close` he could not ask for another copy, but an administrator could.

@@ -1,14 +1,16 @@
 """The whole API on a real server and database, and people to call it with."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
@@ -20,9 +22,10 @@ from config import clock
 from config.database import transaction
 from config.settings import get_settings
 from platform_api.accounts import tokens
-from platform_api.accounts.models import User
+from platform_api.accounts.models import SignInSession, User
 from platform_api.actor import Role
 from platform_api.app import create_app
+from platform_api.sms import service as sms
 from tests.support.documented import documented_by
 from tests.support.settings import apply_settings, forget_settings
 from tests.support.waiting import wait_until
@@ -40,6 +43,7 @@ class Person:
     phone: str
     role: Role
     headers: dict[str, str]
+    session_id: UUID
 
     def get(self, path: str, **kwargs: Any) -> Response:
         return self.client.get(path, headers=self.headers, **kwargs)
@@ -116,17 +120,32 @@ def person(
         )
         session.add(user)
         session.flush()
-        return Person(client, user.id, user.phone, role, {"Authorization": f"Bearer {access_token(user)}"})
+        now = clock.now()
+        sign_in = SignInSession(
+            id=uuid4(), user_id=user.id, created_at=now, last_seen_at=now, expires_at=now + timedelta(days=30)
+        )
+        session.add(sign_in)
+        headers = {"Authorization": f"Bearer {access_token(user.id, role, sign_in.id, now=now)}"}
+        return Person(client, user.id, user.phone, role, headers, sign_in.id)
 
 
-def access_token(user: User) -> str:
-    return tokens.encode_access(
-        user.id,
-        user.role,
-        now=clock.now(),
-        minutes=15,
-        secret=get_settings().jwt_secret.get_secret_value(),
-    )
+def access_token(user_id: UUID, role: str, session_id: UUID, *, now: datetime) -> str:
+    secret = get_settings().jwt_secret.get_secret_value()
+    return tokens.encode_access(user_id, role, session_id, now=now, minutes=15, secret=secret)
+
+
+def last_text(phone: str) -> str:
+    """What the last text message to this number says."""
+    with transaction() as session:
+        texts = sms.latest(session, phone, limit=1)
+    assert texts, f"no text message to {phone}"
+    return texts[0].text or ""
+
+
+def code_texted_to(phone: str) -> str:
+    found = re.search(r"\b\d{6}\b", last_text(phone))
+    assert found, "no code in the last text message"
+    return found.group()
 
 
 def code_of(response: Response) -> tuple[int, str]:

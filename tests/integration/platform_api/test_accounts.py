@@ -14,14 +14,13 @@ from sqlalchemy import select, update
 from config import clock
 from config.database import transaction
 from config.settings import get_settings
-from platform_api.accounts import service
+from platform_api.accounts import passwords, service
 from platform_api.accounts.models import RefreshToken, User
-from platform_api.accounts.tasks import drop_spent_tokens
+from platform_api.accounts.tasks import drop_expired
 from platform_api.actor import Role
 from platform_api.errors import Invalid
+from tests.integration.accounts.people import AUTH, register, registration, sign_up, verify
 from tests.support.api import PASSWORD, Person, api_on, code_of, new_phone, person
-
-AUTH = "/api/v1/auth"
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +37,12 @@ def refresh(client: httpx.Client, token: str) -> httpx.Response:
     return client.post(f"{AUTH}/token/refresh/", json={"refresh": token})
 
 
-def registration(**changes: Any) -> dict[str, Any]:
-    return {"phone": new_phone(), "name": "Awa Diop", "role": "shipper", "password": PASSWORD} | changes
-
-
-def test_register_then_sign_in_then_who_am_i(client: httpx.Client) -> None:
-    body = registration(phone="77 000 11 22", name="  Awa Diop ")
-    answer = client.post(f"{AUTH}/register/", json=body)
-    assert answer.status_code == 201
-    user = answer.json()
+def test_register_then_verify_then_sign_in_then_who_am_i(client: httpx.Client) -> None:
+    pending = register(client, phone="77 000 11 22", name="  Awa Diop ")
+    assert (pending["phone"], pending["name"], pending["role"]) == ("+221770001122", "Awa Diop", "shipper")
+    assert "password" not in pending
+    user = verify(client, pending).json()["user"]
     assert (user["phone"], user["name"], user["role"]) == ("+221770001122", "Awa Diop", "shipper")
-    assert "password" not in answer.text
     login = client.post(f"{AUTH}/login/", json={"phone": "00221 77 000 11 22", "password": PASSWORD})
     assert login.status_code == 200
     assert login.json()["user"] == user
@@ -57,16 +51,16 @@ def test_register_then_sign_in_then_who_am_i(client: httpx.Client) -> None:
 
 
 def test_the_password_is_stored_as_argon2(client: httpx.Client) -> None:
-    answer = client.post(f"{AUTH}/register/", json=registration())
+    user = sign_up(client)["user"]
     with transaction() as session:
-        stored = session.scalar(select(User.password_hash).where(User.id == answer.json()["id"]))
+        stored = session.scalar(select(User.password_hash).where(User.id == user["id"]))
     assert stored is not None
     assert stored.startswith("$argon2id$")
 
 
 @pytest.mark.parametrize("role", ["shipper", "carrier", "driver", "broker"])
 def test_each_of_the_open_roles_can_register(client: httpx.Client, role: str) -> None:
-    assert client.post(f"{AUTH}/register/", json=registration(role=role)).status_code == 201
+    assert sign_up(client, role=role)["user"]["role"] == role
 
 
 @pytest.mark.parametrize(
@@ -75,6 +69,8 @@ def test_each_of_the_open_roles_can_register(client: httpx.Client, role: str) ->
         ({"role": "administrator"}, (403, "role_not_allowed")),
         ({"role": "king"}, (422, "invalid_body")),
         ({"phone": "12"}, (422, "invalid_phone")),
+        ({"phone": "33 821 23 45"}, (422, "phone_not_mobile")),
+        ({"phone": "+33 6 12 34 56 78"}, (422, "phone_country_not_accepted")),
         ({"phone": "7" * 50}, (422, "invalid_body")),
         ({"phone": 771234567}, (422, "invalid_body")),
         ({"name": "   "}, (422, "invalid_body")),
@@ -95,16 +91,18 @@ def test_what_cannot_register(
 
 
 def test_nobody_registers_as_superuser(client: httpx.Client) -> None:
-    answer = client.post(f"{AUTH}/register/", json=registration(is_superuser=True))
+    user = sign_up(client, is_superuser=True)["user"]
     with transaction() as session:
-        assert session.scalar(select(User.is_superuser).where(User.id == answer.json()["id"])) is False
+        assert session.scalar(select(User.is_superuser).where(User.id == user["id"])) is False
 
 
 def test_a_double_submit_registers_once(client: httpx.Client) -> None:
     body = registration()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: client.post(f"{AUTH}/register/", json=body), range(4)))
-    assert sorted(code_of(answer) for answer in answers) == [(201, ""), *[(409, "phone_taken")] * 3]
+    assert sorted(code_of(a) for a in answers) == [(201, ""), *[(429, "too_many_requests")] * 3]
+    pending = next(answer.json() for answer in answers if answer.status_code == 201)
+    assert verify(client, pending).status_code == 200
 
 
 def test_wrong_password_and_unknown_phone_look_the_same(client: httpx.Client) -> None:
@@ -128,7 +126,7 @@ def test_an_unknown_phone_costs_a_verification_too(
         def hash(self, password: str) -> str:
             return "$argon2id$unknown"
 
-    monkeypatch.setattr(service, "_hasher", Counting())
+    monkeypatch.setattr(passwords, "_hasher", Counting())
     sign_in(client, person(client, Role.SHIPPER))
     client.post(f"{AUTH}/login/", json={"phone": new_phone(), "password": PASSWORD})
     assert len(verified) == 2
@@ -230,7 +228,7 @@ def test_expired_tokens_are_dropped_and_spent_ones_kept_until_then(client: httpx
     with transaction() as session:
         past = clock.now() - timedelta(seconds=1)
         session.execute(update(RefreshToken).where(RefreshToken.id == old_id).values(expires_at=past))
-    drop_spent_tokens()
+    drop_expired()
     with transaction() as session:
         rows = session.scalars(select(RefreshToken).where(RefreshToken.user_id == user.id)).all()
     assert len(rows) == 2

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,10 +24,12 @@ def client(database_url: str, redis_url: str) -> Iterator[httpx.Client]:
 def test_the_tour_works(client: httpx.Client) -> None:
     script = "\n".join(re.findall(r"^```bash\n(.*?)^```", PAGE, re.M | re.S))
     script = script.replace("http://127.0.0.1:18000", str(client.base_url).rstrip("/"))
+    script = script.replace(".venv/bin/mess", f"{sys.executable} -m cli")
     # Every call must succeed: an error body has a "code" and a "request_id".
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], check=False, capture_output=True, text=True, timeout=60
-    )
+        ["bash", "-euo", "pipefail", "-c", script],
+        check=False, capture_output=True, text=True, timeout=60, cwd=ROOT,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"request_id"' not in done.stdout
     assert done.stdout.count('"mqtt_password"') == 2

@@ -13,13 +13,12 @@ from httpx import Client
 from config import clock
 from config.redis import live_channel, sync_redis
 from config.settings import Settings, get_settings
-from platform_api.accounts import tokens
 from platform_api.actor import Role
 from platform_api.tracking import live_socket, outbox
 from platform_api.tracking.times import rfc3339
 from tests.integration.tracking import world
 from tests.integration.tracking.viewer import receive, receive_until, rest, token_of, watching
-from tests.support.api import Person, api_client, person
+from tests.support.api import Person, access_token, api_client, person
 from tests.support.waiting import wait_until
 
 
@@ -99,8 +98,7 @@ def test_the_token_travels_in_query_or_header(api: Client, shipper: Person, way:
 
 def token_for(user: Person, lifetime: timedelta) -> str:
     begun = clock.now() + lifetime - timedelta(minutes=15)
-    secret = get_settings().jwt_secret.get_secret_value()
-    return tokens.encode_access(user.id, user.role, now=begun, minutes=15, secret=secret)
+    return access_token(user.id, user.role, user.session_id, now=begun)
 
 
 def test_strangers_are_refused_with_a_code(api: Client, shipper: Person) -> None:

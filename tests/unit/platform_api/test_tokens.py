@@ -12,7 +12,7 @@ from platform_api.errors import Unauthorised
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "s" * 64
-USER = uuid4()
+USER, SESSION = uuid4(), uuid4()
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -22,23 +22,25 @@ def claims(**changes: Any) -> dict[str, Any]:
         "typ": "access",
         "jti": str(uuid4()),
         "role": "shipper",
+        "sid": str(SESSION),
         "iat": int(NOW.timestamp()),
         "exp": int(NOW.timestamp()) + 60,
     }
     return {name: value for name, value in (plain | changes).items() if value is not None}
 
 
-def test_an_access_token_names_its_user_until_it_expires() -> None:
-    token = tokens.encode_access(USER, "shipper", now=NOW, minutes=15, secret=SECRET)
-    assert tokens.decode_access(token, now=NOW + timedelta(minutes=14, seconds=59), secret=SECRET) == USER
+def test_an_access_token_names_its_user_and_session_until_it_expires() -> None:
+    token = tokens.encode_access(USER, "shipper", SESSION, now=NOW, minutes=15, secret=SECRET)
+    read = tokens.decode_access(token, now=NOW + timedelta(minutes=14, seconds=59), secret=SECRET)
+    assert read == tokens.AccessClaims(USER, SESSION)
     with pytest.raises(Unauthorised, match="token_expired"):
         tokens.decode_access(token, now=NOW + timedelta(minutes=15), secret=SECRET)
 
 
 def test_an_access_token_has_the_published_claims() -> None:
-    token = tokens.encode_access(USER, "carrier", now=NOW, minutes=15, secret=SECRET)
+    token = tokens.encode_access(USER, "carrier", SESSION, now=NOW, minutes=15, secret=SECRET)
     read = jwt.decode(token, options={"verify_signature": False})
-    assert read.keys() == {"sub", "aud", "typ", "jti", "iat", "exp", "role"}
+    assert read.keys() == {"sub", "aud", "typ", "jti", "iat", "exp", "role", "sid"}
     assert (read["sub"], read["aud"], read["typ"], read["role"]) == (str(USER), "api", "access", "carrier")
 
 
@@ -51,7 +53,7 @@ def test_a_refresh_token_round_trips() -> None:
 
 
 def test_one_kind_is_not_taken_for_the_other() -> None:
-    access = tokens.encode_access(USER, "shipper", now=NOW, minutes=15, secret=SECRET)
+    access = tokens.encode_access(USER, "shipper", SESSION, now=NOW, minutes=15, secret=SECRET)
     issued = tokens.RefreshClaims(uuid4(), USER, NOW + timedelta(days=30))
     refresh = tokens.encode_refresh(issued, now=NOW, secret=SECRET)
     with pytest.raises(Unauthorised, match="invalid_token"):
@@ -71,6 +73,8 @@ def test_one_kind_is_not_taken_for_the_other() -> None:
         {"sub": "somebody"},
         {"sub": None},
         {"jti": None},
+        {"sid": None},
+        {"sid": "somewhere"},
     ],
 )
 def test_a_token_with_wrong_claims_is_refused(bad: dict[str, Any]) -> None:
