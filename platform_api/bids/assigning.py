@@ -45,13 +45,13 @@ def assign(
     order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
     order.assigned_at = now
     market.close(session, order)
-    _watch(session, order, now)
+    watch(session, order, now)
     assigned = OrderStatus.ASSIGNED
     evidence = {**evidence, "carrier_id": str(deal.carrier_id), "amount_xof": deal.amount_xof}
     record(session, order, action, now=now, to_status=assigned, actor=actor, evidence=evidence)
 
 
-def _watch(session: Session, order: Order, now: datetime) -> None:
+def watch(session: Session, order: Order, now: datetime) -> None:
     """Two fences for the assigned vehicle alone, judging from the assignment on."""
     made = [
         geofences.create_geofence(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
 from platform_api.bids import repository as bids
-from platform_api.bids.service import _watch as watch
+from platform_api.bids.assigning import watch
 from platform_api.errors import Conflict
 from platform_api.execution import rules
 from platform_api.execution.models import OrderCrew
