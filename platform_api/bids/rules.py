@@ -126,7 +126,7 @@ def place_bid(order: OrderSnapshot, actor: Actor, vehicle: VehicleSnapshot | Non
 def revise_bid(order: OrderSnapshot, bid: BidSnapshot, actor: Actor, now: datetime) -> None:
     """Raises unless it is the actor's own bid, still open, on an order that is."""
     if bid.carrier_id != actor.party_id:
-        raise NotFound("bid_not_found", "You have no such bid on this order.")
+        raise NotFound("bid_not_found", "There is no such bid on this order.")
     _still_open(order, bid, now)
 
 
@@ -142,7 +142,7 @@ def _still_open(order: OrderSnapshot, bid: BidSnapshot, now: datetime) -> None:
 def withdraw_bid(bid: BidSnapshot, actor: Actor) -> bool:
     """True = withdraw it now; False = it was withdrawn before."""
     if bid.carrier_id != actor.party_id:
-        raise NotFound("bid_not_found", "You have no such bid on this order.")
+        raise NotFound("bid_not_found", "There is no such bid on this order.")
     if bid.status is BidStatus.WITHDRAWN:
         return False
     if bid.status is not BidStatus.PLACED:
@@ -204,7 +204,7 @@ def accept_counter(
     `counter_changed` when the amount is not what the carrier saw.
     """
     if bid.carrier_id != actor.party_id:
-        raise NotFound("bid_not_found", "You have no such bid on this order.")
+        raise NotFound("bid_not_found", "There is no such bid on this order.")
     if counter is None:
         raise NotFound("counter_not_found", "There is no counter-offer on this bid.")
     if counter.status is CounterStatus.ACCEPTED and order.status is not OrderStatus.CANCELLED:
@@ -229,7 +229,7 @@ def _counter_lives(order: OrderSnapshot, counter: CounterSnapshot, now: datetime
 def decline_counter(bid: BidSnapshot, counter: CounterSnapshot | None, actor: Actor) -> bool:
     """By the carrier. True = decline it now; False = it was declined before."""
     if bid.carrier_id != actor.party_id:
-        raise NotFound("bid_not_found", "You have no such bid on this order.")
+        raise NotFound("bid_not_found", "There is no such bid on this order.")
     return _close_counter(counter, CounterStatus.DECLINED)
 
 
