@@ -18,6 +18,7 @@ from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
+from platform_api.detention import endpoints as detention
 from platform_api.duty import endpoints as duty
 from platform_api.execution import driver_endpoints as driver
 from platform_api.execution import endpoints as execution
@@ -105,6 +106,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(routing.router)
     app.include_router(watch.router)
     app.include_router(driver.router)
+    app.include_router(detention.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

@@ -52,6 +52,7 @@ CONFLICTS = {
         "Another document of this kind was sent at the same moment.",
     ),
     "organisation_members_pkey": ("already_member", "A user is a member of one organisation at most."),
+    "detention_claims_once": ("detention_claimed", "This waiting has been claimed already."),
     "bids_one_open": ("bid_exists", "You have an open bid on this order."),
 }
 _OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")

@@ -28,3 +28,4 @@ CREATE UNIQUE INDEX alerts_dedup ON alerts (dedup, party_id) WHERE dedup IS NOT 
 CREATE INDEX alerts_party ON alerts (party_id, id);
 CREATE INDEX alerts_open ON alerts (party_id, id) WHERE acknowledged_at IS NULL AND withdrawn_at IS NULL;
 CREATE INDEX alerts_order ON alerts (order_id, party_id, id) WHERE order_id IS NOT NULL;
+CREATE INDEX alerts_going_on ON alerts (kind, order_id) WHERE dedup IS NOT NULL AND ended_at IS NULL AND withdrawn_at IS NULL;

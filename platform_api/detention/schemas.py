@@ -1,0 +1,154 @@
+"""Bodies of detention."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from platform_api.detention.models import DetentionClaim
+from platform_api.detention.rules import ClaimStatus, Terms
+from platform_api.detention.service import OrderView, PlaceView
+from platform_api.fields import MAX_TEXT_CHARS
+from platform_api.schemas import StrictBody
+
+# As the settings have it.
+MAX_FREE_MINUTES = 7 * 24 * 60
+MAX_RATE_XOF = 10_000_000
+MAX_CAP_HOURS = 240
+MAX_AMOUNT_XOF = MAX_RATE_XOF * MAX_CAP_HOURS
+
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT_CHARS)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_CHARS)]
+PLACE = r"^(pickup|delivery|stop/[1-9][0-9]?)$"
+
+
+class TermsIn(StrictBody):
+    """What waiting costs: nothing for `free_minutes`, then `rate_xof` for each started hour, `cap_hours` at most."""
+
+    free_minutes: int = Field(ge=0, le=MAX_FREE_MINUTES, examples=[120])
+    rate_xof: int = Field(ge=0, le=MAX_RATE_XOF, examples=[5000])
+    cap_hours: int = Field(ge=0, le=MAX_CAP_HOURS, examples=[5])
+
+
+class TermsOut(BaseModel):
+    """`claim_hours`: for so long after the departure it can be claimed."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    free_minutes: int
+    rate_xof: int
+    cap_hours: int
+    claim_hours: int
+
+    @classmethod
+    def of(cls, terms: Terms) -> Self:
+        return cls.model_validate(terms)
+
+
+class ClaimIn(StrictBody):
+    """`place`: `pickup`, `delivery`, or `stop/` and its sequence."""
+
+    place: str = Field(pattern=PLACE, examples=["pickup"])
+    note: Note = ""
+
+
+class AnswerIn(StrictBody):
+    note: Note = ""
+
+
+class ContestIn(StrictBody):
+    note: Reason = Field(examples=["Le quai était libre dès 9 h, le chauffeur est arrivé sans documents."])
+
+
+class SettleIn(StrictBody):
+    amount_xof: int = Field(ge=0, le=MAX_AMOUNT_XOF)
+    note: Reason
+
+
+class ClaimOut(BaseModel):
+    """What was claimed stays as it was. `evidence_sha256`: of `evidence` as JSON with sorted keys and no spaces."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    order_id: UUID
+    place: str
+    carrier_id: UUID
+    shipper_id: UUID
+    status: ClaimStatus
+    version: int
+    clock_from: datetime
+    clock_to: datetime
+    waited_s: int
+    billed_hours: int
+    amount_xof: int
+    note: str
+    claimed_at: datetime
+    answered_at: datetime | None
+    answer_note: str
+    settled_at: datetime | None
+    settled_xof: int | None
+    settlement_note: str
+    evidence: dict[str, Any]
+    evidence_sha256: str
+
+    @classmethod
+    def of(cls, row: DetentionClaim) -> Self:
+        return cls.model_validate(row)
+
+
+class PlaceOut(BaseModel):
+    """The waiting clock of one place, as the visits show it now; it changes with late positions.
+
+    `clock_from`: the window's beginning, or the arrival if later. `running`: the truck has not left.
+    `revised`: the claim was made by another story, which it keeps.
+    """
+
+    place: str
+    name: str
+    window_opens_at: datetime | None
+    arrived_at: datetime | None
+    departed_at: datetime | None
+    clock_from: datetime | None
+    clock_to: datetime | None
+    running: bool
+    waited_s: int
+    billed_hours: int
+    amount_xof: int
+    visit_ids: list[int]
+    claim_until: datetime | None
+    claim: ClaimOut | None
+    revised: bool
+
+    @classmethod
+    def of(cls, view: PlaceView) -> Self:
+        call, seen = view.call, view.seen
+        return cls(
+            place=call.place,
+            name=view.name,
+            window_opens_at=call.opens_at,
+            arrived_at=call.arrived_at,
+            departed_at=call.departed_at,
+            clock_from=seen.clock_from if seen else None,
+            clock_to=seen.clock_to if seen else None,
+            running=seen is not None and seen.running,
+            waited_s=round(seen.waited.total_seconds()) if seen else 0,
+            billed_hours=view.bill.billed_hours,
+            amount_xof=view.bill.amount_xof,
+            visit_ids=list(seen.visit_ids) if seen else [],
+            claim_until=view.claim_until,
+            claim=None if view.claim is None else ClaimOut.of(view.claim),
+            revised=view.revised,
+        )
+
+
+class DetentionOut(BaseModel):
+    """`places` is empty for those who are no party of the order: they see the terms that are offered."""
+
+    terms: TermsOut
+    places: list[PlaceOut]
+
+    @classmethod
+    def of(cls, view: OrderView) -> Self:
+        return cls(terms=TermsOut.of(view.terms), places=[PlaceOut.of(place) for place in view.places])
