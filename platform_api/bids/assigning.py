@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.celery_app import queue_after_commit
 from platform_api.actor import Actor
 from platform_api.bids import market, repository, rules
 from platform_api.bids.rules import Deal
+from platform_api.detention import terms as detention
 from platform_api.errors import Conflict
 from platform_api.fleet_documents import service as fleet_documents
 from platform_api.geofences import service as geofences
@@ -46,6 +48,8 @@ def assign(
     order.assigned_at = now
     market.close(session, order)
     watch(session, order, now)
+    detention.fix_terms(session, order, now)
+    queue_after_commit(session, "routing.plan", order_id=str(order.id))
     assigned = OrderStatus.ASSIGNED
     evidence = {**evidence, "carrier_id": str(deal.carrier_id), "amount_xof": deal.amount_xof}
     record(session, order, action, now=now, to_status=assigned, actor=actor, evidence=evidence)

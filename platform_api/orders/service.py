@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.bids import market
@@ -151,6 +152,7 @@ def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) ->
         )
         order.posted_at = now
         record(session, order, Action.POSTED, now=now, to_status=OrderStatus.POSTED, actor=actor)
+        queue_after_commit(session, "routing.plan", order_id=str(order.id))
     return order
 
 
