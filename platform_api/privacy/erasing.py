@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from config.database import after_commit
 from platform_api import spool
+from platform_api.accounts.models import User
 from platform_api.privacy import access, erase_store, repository, rules
 from platform_api.privacy.access import Access
 from platform_api.privacy.models import Erasure, PhoneErasure
@@ -64,8 +65,7 @@ def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject.disabled, subject.carrier_id = True, None
     _count(erasure, "sessions", erase_store.delete_sessions(session, subject.id))
     _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
-    for name, count in erase_store.delete_said_of_himself(session, subject).items():
-        _count(erasure, name, count)
+    _take_said(session, erasure, subject)
     # Their spans before they are taken from him, which ends them.
     phones = erase_store.phones_of(session, subject.id)
     for phone in phones:
@@ -119,6 +119,8 @@ def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
 def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject = repository.find_subject(session, erasure.subject_id, lock=True)
     assert subject is not None
+    # Since `close` somebody may have invited his number.
+    _take_said(session, erasure, subject)
     erase_store.forget_number(session, subject.phone)
     subject.phone, subject.name = rules.pseudonym(subject.id)
     subject.password_hash = _NO_PASSWORD
@@ -130,6 +132,11 @@ def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     erasure.finished_at = now
     access.note(session, None, subject.id, Access.ERASURE_DONE, now=now)
     return Progress.DONE
+
+
+def _take_said(session: Session, erasure: Erasure, subject: User) -> None:
+    for name, count in erase_store.delete_said_of_himself(session, subject).items():
+        _count(erasure, name, count)
 
 
 def _count(erasure: Erasure, name: str, count: int) -> None:

@@ -1,12 +1,7 @@
 """Colleagues: people who act for somebody else's business."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy import event
-
 from config import clock
-from config.database import get_engine, transaction
+from config.database import transaction
 from platform_api.accounts.rules import actor_of
 from platform_api.actor import Actor, MemberRole, Role
 from platform_api.organisations.models import OrganisationMember
@@ -33,18 +28,3 @@ def actor(someone: Person, *, owner: Person | None = None, role: MemberRole = Me
         acts_for=None if owner is None else owner.id,
         member_role=role,
     )
-
-
-@contextmanager
-def counted_queries() -> Iterator[list[str]]:
-    """The statements that the process sends meanwhile."""
-    seen: list[str] = []
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(get_engine(), "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", note)

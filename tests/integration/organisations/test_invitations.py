@@ -18,7 +18,8 @@ from platform_api.organisations.models import Invitation
 from platform_api.sms import service as sms
 from tests.integration.orders.world import ORDER
 from tests.support.api import PASSWORD, Person, code_of, new_phone, person
-from tests.support.people import colleague, counted_queries
+from tests.support.people import colleague
+from tests.support.queries import count_queries
 
 ORGANISATIONS, INVITATIONS = "/api/v1/organisations", "/api/v1/invitations"
 
@@ -310,7 +311,7 @@ def test_lists_ask_the_same_number_of_questions_whatever_they_hold(client: Clien
         counts = []
         for someone, path in ((owner, f"{ORGANISATIONS}/invitations/"), (owner, f"{ORGANISATIONS}/members/"),
                               (joiner, f"{INVITATIONS}/")):  # fmt: skip
-            with counted_queries() as seen:
+            with count_queries() as seen:
                 assert someone.get(path).json()["items"]
             counts.append(len(seen))
         return counts

@@ -10,7 +10,8 @@ from platform_api.actor import MemberRole, Role
 from platform_api.app import create_app
 from platform_api.deps import closed_to_viewers
 from tests.support.api import Person, code_of, person
-from tests.support.people import colleague, counted_queries
+from tests.support.people import colleague
+from tests.support.queries import count_queries
 
 ORGANISATIONS = "/api/v1/organisations"
 
@@ -101,7 +102,7 @@ def test_acting_for_somebody_costs_no_query_more(client: Client) -> None:
     member = colleague(owner)
 
     def questions(caller: Person) -> int:
-        with counted_queries() as seen:
+        with count_queries() as seen:
             assert caller.get(f"{ORGANISATIONS}/members/").status_code == 200
         return len(seen)
 
