@@ -1,7 +1,10 @@
 DROP TABLE tracking_links, order_withdrawals, order_fees, schedule_occurrences, order_schedules, order_templates,
     order_documents, order_stops;
-DROP INDEX bids_carrier_order, orders_open_place, orders_open_words, orders_open_pickup, orders_expiring, orders_all,
-    orders_words, orders_status;
+DROP TRIGGER bids_order_created_at ON bids;
+DROP FUNCTION copy_order_created_at();
+ALTER TABLE bids DROP COLUMN order_created_at;
+DROP INDEX orders_open_place, orders_open_words, orders_expiring, orders_all,
+    orders_words, orders_shipper_status, orders_status;
 ALTER TABLE orders
     DROP COLUMN search, DROP COLUMN cancel_reason, DROP COLUMN expires_at, DROP COLUMN posted_at,
     DROP COLUMN target_shown, DROP COLUMN target_xof, DROP COLUMN instructions,
@@ -12,5 +15,6 @@ ALTER TABLE orders
     DROP COLUMN un_number, DROP COLUMN temperature_max_c, DROP COLUMN temperature_min_c, DROP COLUMN needs,
     DROP COLUMN value_xof, DROP COLUMN volume_m3, DROP COLUMN packages, DROP COLUMN packaging, DROP COLUMN category,
     DROP COLUMN version, DROP COLUMN reference;
+DROP FUNCTION distance_km(double precision, double precision, double precision, double precision);
 DROP FUNCTION search_words(text);
 DROP FUNCTION new_order_reference();

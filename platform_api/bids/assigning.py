@@ -16,7 +16,7 @@ from platform_api.bids.rules import Deal
 from platform_api.detention import terms as detention
 from platform_api.errors import Conflict
 from platform_api.fleet_documents import service as fleet_documents
-from platform_api.geofences import service as geofences
+from platform_api.orders import fences
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
@@ -47,31 +47,9 @@ def assign(
     order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
     order.assigned_at = now
     market.close(session, order)
-    watch(session, order, now)
+    fences.watch(session, order, now)
     detention.fix_terms(session, order, now)
     queue_after_commit(session, "routing.plan", order_id=str(order.id))
     assigned = OrderStatus.ASSIGNED
     evidence = {**evidence, "carrier_id": str(deal.carrier_id), "amount_xof": deal.amount_xof}
     record(session, order, action, now=now, to_status=assigned, actor=actor, evidence=evidence)
-
-
-def watch(session: Session, order: Order, now: datetime) -> None:
-    """Two fences for the assigned vehicle alone, judging from the assignment on."""
-    made = [
-        geofences.create_geofence(
-            session,
-            owner_id=order.shipper_id,
-            name=name,
-            shape=shape,
-            settings={},
-            vehicle_id=order.vehicle_id,
-            carrier_id=None,
-            valid_from=now,
-            now=now,
-        )
-        for name, shape in (
-            (order.pickup_name, order.pickup_shape),
-            (order.delivery_name, order.delivery_shape),
-        )
-    ]
-    order.pickup_geofence_id, order.delivery_geofence_id = (fence.id for fence in made)

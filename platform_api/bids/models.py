@@ -24,6 +24,8 @@ class Bid(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    # of its order; the database writes it
+    order_created_at: Mapped[datetime | None]
 
 
 class BidRevision(Base):

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
 from platform_api.bids import repository as bids
-from platform_api.bids.assigning import watch
 from platform_api.errors import Conflict
 from platform_api.execution import rules
 from platform_api.execution.models import OrderCrew
-from platform_api.orders import repository as orders
+from platform_api.orders import fences
 from platform_api.orders.following import refresh
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
@@ -95,14 +94,9 @@ def change_crew(
     order.driver_id = new_driver_id
     if vehicle_id != order.vehicle_id:
         order.vehicle_id = vehicle_id
-        _watch_instead(session, order, now)
+        fences.retire(session, order, now)
+        fences.watch(session, order, now)
     record(session, order, Action.CREW_CHANGED, now=now, actor=actor, evidence=evidence)
     session.flush()
     refresh(session, order, now)
     return order
-
-
-def _watch_instead(session: Session, order: Order, now: datetime) -> None:
-    old = [fence for fence in (order.pickup_geofence_id, order.delivery_geofence_id) if fence is not None]
-    orders.retire_fences(session, old, now)
-    watch(session, order, now)

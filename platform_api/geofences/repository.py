@@ -22,6 +22,9 @@ IN_USE_SQL = text("""
         SELECT FROM orders
          WHERE (pickup_geofence_id = :geofence_id OR delivery_geofence_id = :geofence_id)
            AND status NOT IN ('COMPLETED', 'RESOLVED', 'CANCELLED'))
+        OR EXISTS (
+        SELECT FROM order_stops s JOIN orders o ON o.id = s.order_id
+         WHERE s.geofence_id = :geofence_id AND o.status NOT IN ('COMPLETED', 'RESOLVED', 'CANCELLED'))
         OR EXISTS (SELECT FROM planned_routes WHERE geofence_id = :geofence_id AND ended_at IS NULL)
 """)
 

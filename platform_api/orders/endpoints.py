@@ -1,19 +1,18 @@
 """/api/v1/orders/: an order from draft to done, its history."""
 
 from collections.abc import Sequence
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from geofence.errors import CODES as FENCE_CODES
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
-from platform_api.orders import repository, service
+from platform_api.orders import repository, search, service
 from platform_api.orders.bodies import OrderChange, OrderIn
 from platform_api.orders.content import Content
+from platform_api.orders.filters import FiltersDep
 from platform_api.orders.models import Order, OrderStop
-from platform_api.orders.rules import OrderStatus
 from platform_api.orders.schemas import (
     CancelIn,
     HistoryOut,
@@ -26,9 +25,6 @@ from platform_api.schemas import errors
 from platform_api.versions import IfMatch, set_etag
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
-
-StatusQuery = Annotated[OrderStatus | None, Query()]
-
 
 CONTENT_ERRORS = (
     *FENCE_CODES,
@@ -47,13 +43,19 @@ def create(body: OrderIn, session: SessionDep, actor: CurrentActor, now: NowDep,
     )
 
 
-@router.get("/")
+@router.get("/", responses=errors("near_needs_open", "near_incomplete"))
 def list_orders(
-    session: SessionDep, actor: CurrentActor, page: PageDep, status: StatusQuery = None
+    session: SessionDep, actor: CurrentActor, page: PageDep, filters: FiltersDep
 ) -> Page[OrderOut]:
-    """Yours, newest first; for a carrier also the open ones and those it bid on."""
-    rows, cursor = repository.list_orders(session, actor, page, status)
-    return Page(items=shown_orders(rows, actor), next_cursor=cursor)
+    """Yours, newest first; for a carrier also the open ones and those it bid on.
+
+    With `lat` and `lng` the open ones within `radius_km` of their pickup, nearest first.
+    """
+    found, cursor = search.find_orders(session, actor, filters, page)
+    shown = shown_orders([each.order for each in found], actor)
+    for order, each in zip(shown, found, strict=True):
+        order.distance_km = None if each.distance_km is None else round(each.distance_km, 3)
+    return Page(items=shown, next_cursor=cursor)
 
 
 @router.get("/{order_id}/", responses=errors("order_not_found"))

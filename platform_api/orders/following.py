@@ -16,18 +16,21 @@ from config.celery_app import queue_after_commit
 from config.logging import get_logger
 from config.settings import get_settings
 from platform_api.orders import repository, visits
-from platform_api.orders.models import Order
+from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.progress import (
     MILESTONES,
     Change,
     Derived,
     Facts,
+    Place,
+    Visit,
     derive,
     diff,
     is_early_departure,
 )
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus
+from platform_api.orders.stop_progress import StopTimes, derive_stops, diff_stops
 from platform_api.watch import repository as watch
 
 log = get_logger(__name__)
@@ -83,10 +86,14 @@ def refresh(
     if order.vehicle_id is None or order.assigned_at is None or order.status == OrderStatus.CANCELLED:
         return []
     real_stay = timedelta(seconds=get_settings().real_stay_s)
-    seen = visits.visits_of(session, order)
-    known = [each.visit for each in seen.values()]
-    derived = derive(_facts(session, order), known, real_stay)
+    stops = repository.stops_of(session, [order.id]).get(order.id, [])
+    seen = visits.visits_of(session, order, stops)
+    known = [each.visit for each in seen.values() if each.visit.place is not Place.STOP]
+    facts = _facts(session, order)
+    derived = derive(facts, known, real_stay)
     changes = diff(OrderStatus(order.status), _told(order), derived, known)
+    status = changes[-1].to_status if changes else OrderStatus(order.status)
+    changes += _follow_stops(status, facts, derived, stops, [each.visit for each in seen.values()])
     writer = _Writer(session, order, now, seen, crossing)
     for change in changes:
         writer.write(change)
@@ -98,6 +105,21 @@ def refresh(
         writer.note(Action.LEFT_PICKUP_EARLY, early.visit.exited_at, early.evidence("exit"))
         actions.append(Action.LEFT_PICKUP_EARLY)
     return actions
+
+
+def _follow_stops(
+    status: OrderStatus, facts: Facts, derived: Derived, stops: Sequence[OrderStop], known: Sequence[Visit]
+) -> list[Change]:
+    """What is to be written of the stops; their times are put in place."""
+    real_stay = timedelta(seconds=get_settings().real_stay_s)
+    at_stops = {stop.sequence: [v for v in known if v.stop == stop.sequence] for stop in stops}
+    told = {stop.sequence: StopTimes(stop.arrived_at, stop.departed_at) for stop in stops}
+    progress = derive_stops(facts, derived, at_stops, real_stay)
+    for stop in stops:
+        arrived, departed = progress[stop.sequence].arrived, progress[stop.sequence].departed
+        stop.arrived_at = arrived.at if arrived else None
+        stop.departed_at = departed.at if departed else None
+    return diff_stops(status, told, progress, at_stops)
 
 
 def _facts(session: Session, order: Order) -> Facts:
@@ -132,6 +154,8 @@ class _Writer:
 
     def write(self, change: Change) -> None:
         evidence = self._proof(change)
+        if change.stop is not None:
+            evidence["stop"] = change.stop
         if change.corrections:
             evidence["corrections"] = {
                 correction.milestone: {

@@ -23,6 +23,7 @@ S = OrderStatus
 class Place(StrEnum):
     PICKUP = "pickup"
     DELIVERY = "delivery"
+    STOP = "stop"  # in between: `stop_progress`
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Visit:
     entered_at: datetime
     exited_at: datetime | None = None
     inferred: bool = False
+    stop: int | None = None  # its number, when the place is one
 
     def holds(self, time: datetime) -> bool:
         return self.entered_at <= time and (self.exited_at is None or time <= self.exited_at)
@@ -89,12 +91,12 @@ def derive(facts: Facts, visits: Sequence[Visit], real_stay: timedelta) -> Deriv
     pickups = _counting(facts, visits, Place.PICKUP)
     loading = _loading(pickups, facts.loading_confirmed_at, real_stay)
     departed = Milestone(loading.exited_at, loading.id, "exit") if loading and loading.exited_at else None
-    arrived = _arrival(pickups, loading, real_stay)
+    arrived = arrival(pickups, loading, real_stay)
     confirmed_at = facts.loading_confirmed_at
     picked_up = Milestone(confirmed_at) if confirmed_at else departed
     at_delivery = _deliveries(facts, visits, loading, departed)
     unloading = _unloading(at_delivery, facts.delivered_at, real_stay)
-    reached = _arrival(at_delivery, unloading, real_stay)
+    reached = arrival(at_delivery, unloading, real_stay)
     if reached and departed:
         # Overlapping fences: the truck was in both before it left the first.
         reached = Milestone(max(reached.at, departed.at), reached.visit_id, reached.kind)
@@ -171,7 +173,7 @@ def _unloading(
     return holding or (before[-1] if before else deliveries[0])
 
 
-def _arrival(visits: Sequence[Visit], work: Visit | None, real_stay: timedelta) -> Milestone | None:
+def arrival(visits: Sequence[Visit], work: Visit | None, real_stay: timedelta) -> Milestone | None:
     """Waiting begins with the first real stay or the visit at which the work is done; else the latest.
 
     A truck that is sent away after an hour and comes back has arrived the first time.
@@ -212,6 +214,7 @@ class Change:
     event_time: datetime
     proof: Milestone | None = None
     corrections: tuple[Correction, ...] = ()
+    stop: int | None = None  # the number of the stop it is about
 
 
 def diff(

@@ -17,7 +17,6 @@ from platform_api.orders.rules import (
     DEALINGS,
     OPEN,
     PUBLIC_ACTIONS,
-    SHOWN_TO_BIDDERS,
     Action,
     OrderStatus,
     dispatcher_of,
@@ -44,18 +43,6 @@ def scoped(actor: Actor) -> Select[Order]:
     )
     on_the_market = and_(Order.status.in_(OPEN), Order.hidden.is_(False))
     return statement.where(or_(on_the_market, Order.carrier_id == actor.party_id, own_bid, own_offer))
-
-
-def list_orders(
-    session: Session, actor: Actor, query: PageQuery, status: OrderStatus | None = None
-) -> tuple[list[Order], str | None]:
-    statement = scoped(actor)
-    if status is not None:
-        statement = statement.where(Order.status == status)
-        if actor.role is Role.CARRIER and status not in SHOWN_TO_BIDDERS:
-            # A losing bidder must not learn by filtering what it is not shown.
-            statement = statement.where(Order.carrier_id == actor.party_id)
-    return fetch_page(session, statement, (Order.created_at, Order.id), query)
 
 
 def find_order(session: Session, actor: Actor, order_id: UUID) -> Order | None:

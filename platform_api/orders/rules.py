@@ -74,6 +74,8 @@ class Action(StrEnum):
     DEPARTED_PICKUP = "departed_pickup"
     ARRIVED_DELIVERY = "arrived_delivery"
     DEPARTED_DELIVERY = "departed_delivery"
+    ARRIVED_STOP = "arrived_stop"  # evidence: stop, its number
+    DEPARTED_STOP = "departed_stop"
     LEFT_PICKUP_EARLY = "left_pickup_early"
     VISIT_RETRACTED = "visit_retracted"  # no visit is left at that place
     VISIT_REVISED = "visit_revised"  # the visit is still there, its times are not what was told

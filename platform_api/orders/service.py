@@ -16,7 +16,7 @@ from platform_api.actor import Actor, Role
 from platform_api.bids import market
 from platform_api.errors import NotFound
 from platform_api.kyc import service as kyc
-from platform_api.orders import repository, rules
+from platform_api.orders import fences, repository, rules
 from platform_api.orders.content import Content, check_content, expiry_at_posting
 from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.money import PriceFacts
@@ -163,7 +163,7 @@ def cancel_order(session: Session, actor: Actor, order_id: UUID, *, reason: str,
         return order
     market.close(session, order)
     order.cancelled_at = now
-    repository.retire_fences(session, _fences(order), now)
+    fences.retire(session, order, now)
     cancelled = OrderStatus.CANCELLED
     evidence = {"reason": reason}
     record(session, order, Action.CANCELLED, now=now, to_status=cancelled, actor=actor, evidence=evidence)
@@ -179,7 +179,7 @@ def confirm_delivery(session: Session, actor: Actor, order_id: UUID, now: dateti
 
 def _complete(session: Session, order: Order, action: Action, now: datetime, actor: Actor | None) -> None:
     order.completed_at = now
-    repository.end_fences(session, _fences(order), valid_until=now + rules.FENCE_GRACE, now=now)
+    fences.end(session, order, now)
     record(session, order, action, now=now, to_status=OrderStatus.COMPLETED, actor=actor)
 
 
@@ -193,7 +193,3 @@ def complete_silent(session: Session, now: datetime, limit: int = 200) -> int:
             _complete(session, order, Action.COMPLETED_BY_SILENCE, now, None)
             completed += 1
     return completed
-
-
-def _fences(order: Order) -> list[int]:
-    return [fence for fence in (order.pickup_geofence_id, order.delivery_geofence_id) if fence is not None]

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from platform_api.orders.models import Order
+from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.progress import Place, Visit
 
 # A pass begins and ends with one ping, the one after it. A visit whose fence expired around the truck
@@ -20,7 +20,7 @@ SELECT v.id, v.geofence_id, v.entered_at, v.exited_at, v.enter_evidence, v.exit_
        (SELECT max(c.id) FROM crossings c WHERE c.visit_id = v.id AND c.kind = 'enter') AS enter_crossing_id,
        (SELECT max(c.id) FROM crossings c WHERE c.visit_id = v.id AND c.kind = 'exit') AS exit_crossing_id
 FROM visits v
-WHERE v.geofence_id IN (:pickup, :delivery) AND v.vehicle_id = :vehicle_id AND v.retracted_at IS NULL
+WHERE v.geofence_id = ANY (:fences) AND v.vehicle_id = :vehicle_id AND v.retracted_at IS NULL
 """)
 
 _CROSSING = text("""
@@ -30,6 +30,7 @@ FROM crossings WHERE id = :id
 
 _ORDER_OF_FENCE = text("""
 SELECT id FROM orders WHERE pickup_geofence_id = :geofence_id OR delivery_geofence_id = :geofence_id
+UNION ALL SELECT order_id FROM order_stops WHERE geofence_id = :geofence_id
 """)
 
 _HANDLED = text("UPDATE crossings SET handled_at = :now WHERE id = :id AND handled_at IS NULL RETURNING id")
@@ -54,7 +55,9 @@ class Seen:
     def evidence(self, kind: Literal["enter", "exit"]) -> dict[str, Any]:
         """The `evidence` of a history row; times RFC 3339 UTC, stay in seconds, null while open."""
         entered, exited = self.visit.entered_at, self.visit.exited_at
+        stop = {} if self.visit.stop is None else {"stop": self.visit.stop}
         return {
+            **stop,
             "geofence_id": self.geofence_id,
             "visit_id": self.visit.id,
             "crossing_id": self.crossing_ids[kind],
@@ -79,23 +82,28 @@ class Crossing:
     handled_at: datetime | None
 
 
-def visits_of(session: Session, order: Order) -> dict[int, Seen]:
-    """By id: the visits of the assigned vehicle to the order's own fences, as they stand now."""
-    rows = session.execute(
-        _VISITS,
-        {
-            "pickup": order.pickup_geofence_id,
-            "delivery": order.delivery_geofence_id,
-            "vehicle_id": order.vehicle_id,
-        },
-    )
+def visits_of(session: Session, order: Order, stops: Sequence[OrderStop] = ()) -> dict[int, Seen]:
+    """By id: the visits of the assigned vehicle to the order's own fences, as they stand now.
+
+    With `stops` those to their fences too.
+    """
+    places: dict[int, tuple[Place, int | None]] = {
+        stop.geofence_id: (Place.STOP, stop.sequence) for stop in stops if stop.geofence_id is not None
+    }
+    for place, fence in (
+        (Place.PICKUP, order.pickup_geofence_id),
+        (Place.DELIVERY, order.delivery_geofence_id),
+    ):
+        if fence is not None:
+            places[fence] = (place, None)
+    rows = session.execute(_VISITS, {"fences": list(places), "vehicle_id": order.vehicle_id})
     found = {}
     for row in rows:
-        place = Place.PICKUP if row.geofence_id == order.pickup_geofence_id else Place.DELIVERY
+        place, stop = places[row.geofence_id]
         expired = row.inferred and not row.passed
         exited_at = None if expired else row.exited_at
         found[row.id] = Seen(
-            Visit(row.id, place, row.entered_at, exited_at, row.passed is True),
+            Visit(row.id, place, row.entered_at, exited_at, row.passed is True, stop),
             row.geofence_id,
             {"enter": row.enter_evidence, "exit": None if expired else row.exit_evidence},
             {"enter": row.enter_crossing_id, "exit": row.exit_crossing_id},

@@ -85,10 +85,10 @@ class World:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description is not None else []
 
-    def posted(self, shipper: Person | None = None) -> str:
+    def posted(self, shipper: Person | None = None, body: dict[str, Any] | None = None) -> str:
         """The path of an open order."""
         shipper = shipper or self.shipper
-        response = shipper.post("/api/v1/orders/", ORDER)
+        response = shipper.post("/api/v1/orders/", body or ORDER)
         assert response.status_code == 201, response.text
         path = f"/api/v1/orders/{response.json()['id']}/"
         assert code_of(shipper.post(f"{path}post/")) == (200, "")
@@ -99,10 +99,10 @@ class World:
         assert response.status_code == 201, response.text
         return str(response.json()["id"])
 
-    def assigned(self) -> Assigned:
+    def assigned(self, body: dict[str, Any] | None = None) -> Assigned:
         """An order of a fresh fleet, assigned three days ago so that its whole journey is past."""
         carrier, driver, vehicle_id = self.fleet()
-        path = self.posted()
+        path = self.posted(body=body)
         bid_id = self.bid(path, carrier, vehicle_id)
         answer = self.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id})
         assert answer.status_code == 200, answer.text
@@ -114,6 +114,8 @@ class World:
             start,
             order_id,
         )
+        for stop in self.sql("SELECT sequence, geofence_id FROM order_stops WHERE order_id = %s", order_id):
+            row[f"stop {stop['sequence']}"] = stop["geofence_id"]
         return Assigned(order_id, vehicle_id, start, row, self.shipper, carrier, driver)
 
     def tell(self, order: Assigned, *stays: Stay) -> list[int]:
@@ -190,7 +192,7 @@ def actor_of(someone: Person) -> Actor:
 
 
 def _visit(order: Assigned, stay: Stay) -> Visit:
-    place = PICKUP if stay.place == "pickup" else DELIVERY
+    place = PICKUP if stay.place == "pickup" else DELIVERY  # where exactly does not matter
 
     def fix(minutes: float) -> Fix:
         time_us = round(order.at(minutes).timestamp() * 1_000_000)
