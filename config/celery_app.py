@@ -35,6 +35,7 @@ TASK_MODULES = (
     "platform_api.watch.tasks",
     "platform_api.throttle.tasks",
     "platform_api.detention.tasks",
+    "platform_api.eta.tasks",
 )
 
 
@@ -65,6 +66,7 @@ def _create() -> Celery:
             "close forgotten duties": {"task": "duty.close_forgotten", "schedule": 300.0},
             "plan routes": {"task": "routing.sweep", "schedule": 30.0},
             "watch routes": {"task": "watch.sweep", "schedule": 15.0},
+            "estimate arrivals": {"task": "eta.sweep", "schedule": 15.0},
             "remind of waiting": {"task": "detention.remind", "schedule": 60.0},
             "sweep privacy": {"task": "privacy.sweep", "schedule": 60.0},
             "end revoked connections": {"task": "fleet.end_revoked", "schedule": 5.0},

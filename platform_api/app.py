@@ -20,6 +20,7 @@ from platform_api.bids import endpoints as bids
 from platform_api.commands import endpoints as commands
 from platform_api.detention import endpoints as detention
 from platform_api.duty import endpoints as duty
+from platform_api.eta import endpoints as eta
 from platform_api.execution import driver_endpoints as driver
 from platform_api.execution import endpoints as execution
 from platform_api.exports import endpoints as exports
@@ -107,6 +108,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(watch.router)
     app.include_router(driver.router)
     app.include_router(detention.router)
+    app.include_router(eta.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

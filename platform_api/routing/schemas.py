@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
+from platform_api.routing.lines import points_of
 from platform_api.routing.models import PlannedRoute
 from platform_api.routing.plan import Source
-from platform_api.routing.service import points_of
 
 
 class LegOut(BaseModel):

@@ -18,7 +18,7 @@ from platform_api.orders import service as order_service
 from platform_api.orders.models import Order
 from platform_api.routing import corridor, repository, rules
 from platform_api.routing.models import PlannedRoute
-from platform_api.routing.plan import Leg, Plan, Point, Source, TruckSize
+from platform_api.routing.plan import Plan, Source, TruckSize
 from platform_api.routing.rules import PLANNED, Question
 from platform_api.tracking.route import simplify
 
@@ -98,14 +98,6 @@ def keep(session: Session, asked: Question, plan: Plan, now: datetime) -> Planne
     corridor.end_superseded(session, order.id, now)
     corridor.lay(session, order, made, now)
     return made
-
-
-def points_of(plan: PlannedRoute) -> tuple[Point, ...]:
-    return tuple(polyline.decode(plan.line, 6, geojson=True))
-
-
-def legs_of(plan: PlannedRoute) -> tuple[Leg, ...]:
-    return tuple(Leg(leg["distance_m"], leg["duration_s"]) for leg in plan.legs)
 
 
 def get_plan(session: Session, actor: Actor, order_id: UUID) -> PlannedRoute:

@@ -117,11 +117,19 @@ class OrderViewer:
             self.on_gap()
 
     def on_order(self, published: dict[str, Any]) -> None:
+        if published.get("type") == "eta":
+            self._on_eta(published)
+            return
         # What carriers ask is between them and who runs the order.
         if published.get("action") in DEALINGS and not self._view.dispatches:
             return
         self._add_event(rules.live_order(published))
         self._socket.recheck_soon()
+
+    def _on_eta(self, published: dict[str, Any]) -> None:
+        """Of the order nothing has changed: there is nothing to load anew."""
+        if self._followed:
+            self._add_event({key: value for key, value in published.items() if key != "order_id"})
 
     def on_gap(self) -> None:
         self._snapshot_due = True
