@@ -16,6 +16,7 @@ log = get_logger(__name__)
 # Named here and not imported: platform_api registers them when a worker loads it.
 TASK_MODULES = (
     "platform_api.orders.tasks",
+    "platform_api.offers.tasks",
     "platform_api.accounts.tasks",
     "platform_api.bids.tasks",
     "platform_api.commands.tasks",
@@ -58,6 +59,7 @@ def _create() -> Celery:
         beat_schedule={
             "sweep crossings": {"task": "orders.sweep_crossings", "schedule": 10.0},
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
+            "sweep offers": {"task": "offers.sweep", "schedule": 30.0},
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
             "judge pending statements": {"task": "execution.reckon_pending", "schedule": 30.0},
             "text delivery codes": {"task": "execution.send_codes", "schedule": 60.0},

@@ -32,6 +32,7 @@ from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
 from platform_api.kyc import endpoints as kyc
 from platform_api.middleware import BodyLimit, RequestContext
+from platform_api.offers import endpoints as offers
 from platform_api.orders import endpoints as orders
 from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
@@ -103,6 +104,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(geofences.router)
     app.include_router(orders.router)
     app.include_router(bids.router)
+    app.include_router(offers.router)
     app.include_router(execution.router)
     app.include_router(routing.router)
     app.include_router(watch.router)

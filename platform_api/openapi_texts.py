@@ -38,7 +38,7 @@ TAGS = {
     "commands": "What devices are told to do, and what came of it.",
     "geofences": "Areas that are watched.",
     "orders": "An order from draft to done, with its history.",
-    "market": "Bids on orders: placed, revised, accepted.",
+    "market": "How an order is given away: bids, counter-offers, direct offers, freight brokers, suggestions.",
     "execution": "What the crew does on the road: loading, delivery, the proof of it.",
     "alerts": "An inbox of what somebody should look at.",
     "telemetry": "Where vehicles are, what they did, and by what they are judged.",

@@ -41,6 +41,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
     {
         "/api/v1/orders/": "orders",
         "/api/v1/waybills/": "orders",
+        "/api/v1/offers/": "orders",
         "/api/v1/order-templates/": "orders",
         "/api/v1/tracking/": "tracking",
         "/api/v1/telemetry/": "telemetry",

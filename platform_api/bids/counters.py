@@ -13,6 +13,7 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.models import Bid, BidCounter
 from platform_api.bids.rules import BidStatus, CounterStatus, Deal
 from platform_api.bids.service import bid_snapshot, find_bid
+from platform_api.offers import telling
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
 from platform_api.orders.repository import lock_order
@@ -51,6 +52,15 @@ def make_counter(
     session.add(counter)
     session.flush()
     record(session, order, Action.COUNTER_MADE, now=now, actor=actor, evidence=_evidence(bid, counter))
+    telling.countered(
+        session,
+        order,
+        carrier_id=bid.carrier_id,
+        counter_id=counter.id,
+        amount_xof=amount_xof,
+        until=until,
+        now=now,
+    )
     return counter
 
 

@@ -2,15 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import Update, update
+from sqlalchemy import Update, exists, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.bids.models import Bid, BidCounter
 from platform_api.brokerage.models import Brokerage
+from platform_api.errors import Conflict
 from platform_api.offers.models import Offer
 from platform_api.orders.models import Order
 
 LOST = "LOST"
+
+
+def refuse_offered(session: Session, order: Order) -> None:
+    """What a carrier has read does not change under it. Raises Conflict `order_offered`."""
+    offered = exists().where(Offer.order_id == order.id, Offer.status == "OPEN")
+    if session.scalar(select(offered)):
+        raise Conflict("order_offered", "The draft is offered to carriers: withdraw the offers first.")
 
 
 def close(session: Session, order: Order) -> None:

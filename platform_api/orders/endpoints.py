@@ -78,6 +78,7 @@ def _versioned(response: Response, order: OrderOut) -> OrderOut:
         "not_your_order",
         "order_not_found",
         "order_not_draft",
+        "order_offered",
         "version_mismatch",
         *CONTENT_ERRORS,
     ),

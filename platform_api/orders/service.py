@@ -120,6 +120,7 @@ def edit_order(
     order, facts = locked_order(session, actor, order_id)
     rules.edit(facts, actor)
     check_version(order.version, expected)
+    market.refuse_offered(session, order)
     content = change(order, repository.stops_of(session, [order.id]).get(order.id, ()))
     check_content(content, now)
     if content.vehicle_type != order.vehicle_type:
@@ -136,6 +137,7 @@ def discard_draft(session: Session, actor: Actor, order_id: UUID, now: datetime)
     """A draft that is not wanted. Its row stays, CANCELLED, so that its reference is never given again."""
     order, facts = locked_order(session, actor, order_id)
     if rules.discard(facts, actor, discarded_before=order.cancel_reason == DISCARDED):
+        market.close(session, order)
         order.cancelled_at, order.cancel_reason = now, DISCARDED
         cancelled = OrderStatus.CANCELLED
         evidence = {"reason_code": DISCARDED}
