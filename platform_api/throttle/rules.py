@@ -53,11 +53,12 @@ def failures_now(lock: Lock, failures: int, failed_at: datetime, now: datetime) 
     return 0 if failed_at <= now - lock.forget else failures
 
 
-def locked_until(lock: Lock, failures: int, failed_at: datetime) -> datetime:
-    """The end of the lock that this many failures earned, the last of them at `failed_at`."""
+def lock_left(lock: Lock, failures: int, failed_at: datetime, now: datetime) -> timedelta:
+    """What is left of the lock that this many failures earned, the last of them at `failed_at`; 0 = open."""
     if failures < lock.free:
-        return failed_at
-    return failed_at + min(lock.longest, lock.first * (1 << min(failures - lock.free, 20)))
+        return timedelta()
+    whole = min(lock.longest, lock.first * (1 << min(failures - lock.free, 20)))
+    return max(timedelta(), failed_at + whole - now)
 
 
 def seconds(wait: timedelta) -> int:

@@ -6,7 +6,7 @@ What turned out right is given back by `forgive`.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
@@ -62,15 +62,16 @@ def count_failure(session: Session, kind: str, phone: str, network: str, *, now:
     )
     row = session.scalars(locked.returning(Lockout), execution_options={"populate_existing": True}).one()
     failures = rules.failures_now(LOCK, row.failures, row.failed_at, now)
-    wait = rules.locked_until(LOCK, failures, row.failed_at) - now
-    if wait > timedelta():
+    wait = rules.lock_left(LOCK, failures, row.failed_at, now)
+    if wait:
         raise TooMany(
             "locked_out",
             f"Too many wrong tries. Wait {rules.seconds(wait)} s, or reset your password.",
             retry_after_s=rules.seconds(wait),
             seconds=rules.seconds(wait),
         )
-    row.failures, row.failed_at = failures + 1, now
+    # Requests do not come in the order of their clocks.
+    row.failures, row.failed_at = failures + 1, max(now, row.failed_at)
 
 
 def forgive(session: Session, kind: str, phone: str, network: str) -> None:

@@ -38,6 +38,40 @@ def test_what_is_no_phone_is_refused(written: str) -> None:
     assert caught.value.code == "invalid_phone"
 
 
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "+221771234567", "+221701234567", "+22370123456", "+2250712345678", "+22670123456", "+22790123456",
+        "+22890123456", "+2290161234567", "+2203012345", "+233241234567",
+        "+224601234567", "+245955123456", "+231770123456", "+2348021234567", "+23225123456", "+2389911234",
+    ],
+)  # fmt: skip
+def test_a_mobile_number_of_ecowas_may_register(phone: str) -> None:
+    assert rules.normalise_phone(phone) == phone
+    rules.check_reachable(phone)
+
+
+@pytest.mark.parametrize(
+    ("phone", "code"),
+    [
+        ("+221338212345", "phone_not_mobile"),
+        ("+221800123456", "phone_not_mobile"),
+        ("+33612345678", "phone_country_not_accepted"),
+        ("+22222123456", "phone_country_not_accepted"),
+        ("+12025550123", "phone_country_not_accepted"),
+        ("+881612345678", "phone_country_not_accepted"),
+    ],
+)
+def test_any_other_number_is_refused(phone: str, code: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        rules.check_reachable(phone)
+    assert caught.value.code == code
+
+
+def test_the_countries_are_the_fifteen() -> None:
+    assert len(rules.ACCEPTED_REGIONS) == 15
+
+
 @pytest.mark.parametrize("length", [0, rules.MIN_PASSWORD_CHARS - 1, rules.MAX_PASSWORD_CHARS + 1])
 def test_a_password_outside_its_limits_is_refused(length: int) -> None:
     with pytest.raises(Invalid, match="invalid_password"):
