@@ -60,6 +60,7 @@ def _create() -> Celery:
             "sweep crossings": {"task": "orders.sweep_crossings", "schedule": 10.0},
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
             "sweep offers": {"task": "offers.sweep", "schedule": 30.0},
+            "expire orders": {"task": "orders.expire", "schedule": 60.0},
             "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
             "judge pending statements": {"task": "execution.reckon_pending", "schedule": 30.0},
             "text delivery codes": {"task": "execution.send_codes", "schedule": 60.0},

@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     # Orders
     real_stay_s: int = Field(default=300, ge=0, description="shortest stay at pickup that is a loading")
     auto_complete_hours: int = Field(default=72, ge=1)
+    # What cancelling an awarded order costs: a share of the agreed price, and not less than.
+    cancel_assigned_pct: int = Field(default=10, ge=0, le=100)
+    cancel_assigned_min_xof: int = Field(default=10_000, ge=0)
+    cancel_arrived_pct: int = Field(default=25, ge=0, le=100, description="once the truck is at the pickup")
+    cancel_arrived_min_xof: int = Field(default=25_000, ge=0)
     bid_valid_hours: int = Field(default=48, ge=1)
     offer_answer_minutes: int = Field(default=30, ge=5, le=4320, description="to answer a direct offer")
     driver_fresh_minutes: int = Field(default=30, ge=1, description="older positions are not 'available'")

@@ -198,7 +198,7 @@ CREATE TABLE order_fees (
     basis           jsonb NOT NULL,
     created_at      timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX order_fees_once ON order_fees (order_id, kind);
+CREATE UNIQUE INDEX order_fees_once ON order_fees (order_id, kind, creditor_id);
 CREATE INDEX order_fees_debtor ON order_fees (debtor_id, created_at DESC);
 CREATE INDEX order_fees_creditor ON order_fees (creditor_id, created_at DESC);
 

@@ -8,15 +8,18 @@ from fastapi import APIRouter, Response
 from geofence.errors import CODES as FENCE_CODES
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
-from platform_api.orders import repository, search, service
+from platform_api.orders import calling_off, repository, search, service
 from platform_api.orders.bodies import OrderChange, OrderIn
 from platform_api.orders.content import Content
 from platform_api.orders.filters import FiltersDep
 from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.schemas import (
     CancelIn,
+    CancellationOut,
+    FeeOut,
     HistoryOut,
     OrderOut,
+    WithdrawIn,
     shown_order,
     shown_orders,
 )
@@ -120,12 +123,47 @@ def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) 
     return shown_order(service.post_order(session, actor, order_id, now), actor)
 
 
+@router.get(
+    "/{order_id}/cancellation/",
+    responses=errors("not_your_order", "order_not_found", "order_not_cancellable"),
+)
+def preview_cancellation(
+    order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep
+) -> CancellationOut:
+    """What you would owe if you cancelled now."""
+    return CancellationOut.of(calling_off.cost_of_cancelling(session, actor, order_id, now))
+
+
 @router.post(
-    "/{order_id}/cancel/", responses=errors("not_your_order", "order_not_found", "order_not_cancellable")
+    "/{order_id}/cancel/",
+    responses=errors("not_your_order", "order_not_found", "order_not_cancellable", "reason_needed"),
 )
 def cancel(order_id: UUID, body: CancelIn, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:
-    """Possible until the goods are on the truck."""
-    return shown_order(service.cancel_order(session, actor, order_id, reason=body.reason, now=now), actor)
+    """Possible until the goods are on the truck. After the award it costs what `cancellation/` says."""
+    order = calling_off.cancel_order(
+        session, actor, order_id, reason_code=body.reason_code, reason=body.reason, now=now
+    )
+    return shown_order(order, actor)
+
+
+@router.post(
+    "/{order_id}/withdraw/",
+    responses=errors("not_your_load", "order_not_found", "order_not_withdrawable", "reason_needed"),
+)
+def withdraw(
+    order_id: UUID, body: WithdrawIn, session: SessionDep, actor: CurrentActor, now: NowDep
+) -> OrderOut:
+    """The carrier gives the order back before the goods are on its truck; it is on the market again."""
+    order = calling_off.withdraw_carrier(
+        session, actor, order_id, reason_code=body.reason_code, note=body.note, now=now
+    )
+    return shown_order(order, actor)
+
+
+@router.get("/{order_id}/fees/", responses=errors("order_not_found"))
+def list_fees(order_id: UUID, session: SessionDep, actor: CurrentActor) -> list[FeeOut]:
+    """What you owe or are owed for this order's calling off: claims, not payments."""
+    return [FeeOut.model_validate(fee) for fee in calling_off.fees_of(session, actor, order_id)]
 
 
 @router.post(

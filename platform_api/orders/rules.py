@@ -54,6 +54,7 @@ class Action(StrEnum):
     OFFER_EXPIRED = "offer_expired"  # by the system
     BROKERAGE_AGREED = "brokerage_agreed"
     CANCELLED = "cancelled"
+    CARRIER_WITHDREW = "carrier_withdrew"
     LOADING_CONFIRMED = "loading_confirmed"
     PROOF_OF_DELIVERY = "proof_of_delivery"
     DELIVERY_CONFIRMED = "delivery_confirmed"
@@ -88,16 +89,18 @@ S = OrderStatus
 TRANSITIONS: Mapping[OrderStatus, Mapping[OrderStatus, str]] = MappingProxyType(
     {
         S.DRAFT: {S.POSTED: "post", S.ASSIGNED: "offer accepted", S.CANCELLED: "cancel"},
-        S.POSTED: {S.BIDDING: "first bid", S.ASSIGNED: "offer accepted", S.CANCELLED: "cancel"},
-        S.BIDDING: {S.ASSIGNED: "bid, counter-offer or offer accepted", S.CANCELLED: "cancel"},
+        S.POSTED: {S.BIDDING: "first bid", S.ASSIGNED: "offer accepted", S.CANCELLED: "cancel, or expiry"},
+        S.BIDDING: {S.ASSIGNED: "bid, counter-offer or offer accepted", S.CANCELLED: "cancel, or expiry"},
         S.ASSIGNED: {
             S.PICKUP_PENDING: "enters pickup",
             S.PICKED_UP: "driver confirms loading",
+            S.POSTED: "carrier withdraws",
             S.CANCELLED: "cancel",
         },
         S.PICKUP_PENDING: {
             S.PICKED_UP: "driver confirms loading, or leaves after a real stay",
             S.ASSIGNED: "visit retracted",
+            S.POSTED: "carrier withdraws",
             S.CANCELLED: "cancel",
         },
         S.PICKED_UP: {S.IN_TRANSIT: "leaves pickup", S.DELIVERED: "proof of delivery"},

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import object_session
 
 from platform_api.actor import Actor
 from platform_api.orders import repository
 from platform_api.orders.bodies import Body, Latitude, Longitude, OrderIn, Text
+from platform_api.orders.cancelling import CancelReason, Cost, WithdrawalReason
 from platform_api.orders.content import Bidding
 from platform_api.orders.models import Order, OrderHistory, OrderStop
 from platform_api.orders.money import is_customer, shown_evidence, shown_prices
@@ -201,7 +202,52 @@ def _shown_status(order: Order, *, party: bool) -> OrderStatus:
 
 
 class CancelIn(Body):
-    reason: Annotated[Text, Field(min_length=1)]
+    """`reason`: in words, needed where the code is `other`."""
+
+    reason_code: CancelReason = CancelReason.OTHER
+    reason: Text = ""
+
+
+class WithdrawIn(Body):
+    """`note`: in words, needed where the code is `other`."""
+
+    reason_code: WithdrawalReason
+    note: Text = ""
+
+
+class CancellationOut(BaseModel):
+    """`fee_xof` = `percent` of the price you agreed to, at least `minimum_xof`, at most all of it; 0 where it is free."""
+
+    fee_xof: int
+    stage: Literal["not_awarded", "assigned", "arrived"]
+    percent: int
+    minimum_xof: int
+    free_because: Literal["not_awarded", "carrier_late", "no_fee"] | None
+
+    @classmethod
+    def of(cls, cost: Cost) -> Self:
+        return cls(
+            fee_xof=cost.amount_xof,
+            stage=cost.stage,
+            percent=cost.percent,
+            minimum_xof=cost.minimum_xof,
+            free_because=cost.free_because,
+        )
+
+
+class FeeOut(BaseModel):
+    """`debtor_id` owes `creditor_id`; `basis`: the rule as it was applied."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    order_id: UUID
+    kind: Literal["cancellation"]
+    debtor_id: UUID
+    creditor_id: UUID
+    amount_xof: int
+    basis: dict[str, Any]
+    created_at: datetime
 
 
 class HistoryOut(BaseModel):

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api.actor import Actor, Role
-from platform_api.bids import market
 from platform_api.errors import NotFound
 from platform_api.kyc import service as kyc
 from platform_api.orders import fences, repository, rules
@@ -155,20 +154,6 @@ def post_order(session: Session, actor: Actor, order_id: UUID, now: datetime) ->
         order.posted_at = now
         record(session, order, Action.POSTED, now=now, to_status=OrderStatus.POSTED, actor=actor)
         queue_after_commit(session, "routing.plan", order_id=str(order.id))
-    return order
-
-
-def cancel_order(session: Session, actor: Actor, order_id: UUID, *, reason: str, now: datetime) -> Order:
-    """Open bids are lost, the fences watch no longer, and what the truck does from now on changes nothing."""
-    order, facts = locked_order(session, actor, order_id)
-    if not rules.cancel(facts, actor):
-        return order
-    market.close(session, order)
-    order.cancelled_at = now
-    fences.retire(session, order, now)
-    cancelled = OrderStatus.CANCELLED
-    evidence = {"reason": reason}
-    record(session, order, Action.CANCELLED, now=now, to_status=cancelled, actor=actor, evidence=evidence)
     return order
 
 

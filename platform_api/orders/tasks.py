@@ -4,7 +4,7 @@ from config import clock
 from config.celery_app import celery_app
 from config.database import transaction
 from config.logging import get_logger
-from platform_api.orders import following, service
+from platform_api.orders import calling_off, following, service
 
 log = get_logger(__name__)
 
@@ -51,6 +51,12 @@ def sweep_crossings() -> int:
     if count:
         log.warning("crossings found by the sweep", count=count)
     return count
+
+
+@celery_app.task(name="orders.expire")
+def expire() -> int:
+    with transaction() as session:
+        return calling_off.expire_orders(session, clock.now())
 
 
 @celery_app.task(name="orders.complete_silent")

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from platform_api.bids import service as bids
-from platform_api.orders import service
+from platform_api.orders import calling_off
+from platform_api.orders.cancelling import CancelReason
 from tests.integration.orders.world import Market, World, actor_of, open_market
 from tests.support.races import Act, race
 
@@ -85,7 +86,9 @@ def test_cancelled_and_accepted_at_once(world: World) -> None:
         market = open_market(world, [world.fleet()[::2], world.fleet()[::2]])
 
         def cancel(session: Session, now: datetime, market: Market = market) -> object:
-            return service.cancel_order(session, market.shipper, market.order_id, reason="non", now=now)
+            return calling_off.cancel_order(
+                session, market.shipper, market.order_id, reason_code=CancelReason.PRICE, reason="", now=now
+            )
 
         outcomes = race(cancel, accept(market, 0))
         # Cancelling an order that was just assigned is allowed, so it always succeeds.
