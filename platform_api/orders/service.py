@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api.actor import Actor, Role
+from platform_api.bids import market
 from platform_api.errors import NotFound
 from platform_api.kyc import service as kyc
 from platform_api.orders import fences, repository, rules
