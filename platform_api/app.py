@@ -17,6 +17,7 @@ from platform_api.admin import endpoints as administration
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
+from platform_api.brokerage import endpoints as brokerage
 from platform_api.commands import endpoints as commands
 from platform_api.detention import endpoints as detention
 from platform_api.duty import endpoints as duty
@@ -105,6 +106,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(orders.router)
     app.include_router(bids.router)
     app.include_router(offers.router)
+    app.include_router(brokerage.router)
     app.include_router(execution.router)
     app.include_router(routing.router)
     app.include_router(watch.router)

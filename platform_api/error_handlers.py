@@ -54,6 +54,10 @@ CONFLICTS = {
     "organisation_members_pkey": ("already_member", "A user is a member of one organisation at most."),
     "detention_claims_once": ("detention_claimed", "This waiting has been claimed already."),
     "offers_one_open": ("offer_exists", "This carrier has an open offer on this order."),
+    "brokerages_one_open": (
+        "brokerage_exists",
+        "This order has an open proposal of brokerage.",
+    ),
     "bids_one_open": ("bid_exists", "You have an open bid on this order."),
 }
 _OTHER_CONFLICT = ("conflict", "Another change came first. Read again and retry.")

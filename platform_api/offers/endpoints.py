@@ -60,7 +60,7 @@ def list_offers(order_id: UUID, session: SessionDep, actor: CurrentActor, page: 
 
 
 @router.get("/offers/", responses=errors("role_not_allowed"))
-def list_own(
+def list_own_offers(
     session: SessionDep, actor: CurrentActor, page: PageDep, status: StatusQuery = None
 ) -> Page[OfferOut]:
     """For a carrier what it is offered, for a shipper or broker what he has offered; newest first."""

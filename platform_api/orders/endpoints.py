@@ -79,6 +79,7 @@ def _versioned(response: Response, order: OrderOut) -> OrderOut:
     responses=errors(
         "invalid_if_match",
         "not_your_order",
+        "order_brokered",
         "order_not_found",
         "order_not_draft",
         "order_offered",
@@ -105,7 +106,9 @@ def edit(
 
 
 @router.delete(
-    "/{order_id}/", status_code=204, responses=errors("not_your_order", "order_not_found", "order_not_draft")
+    "/{order_id}/",
+    status_code=204,
+    responses=errors("not_your_order", "order_brokered", "order_not_found", "order_not_draft"),
 )
 def discard(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
     """Throws a draft away. What others have seen can only be cancelled."""
@@ -115,7 +118,13 @@ def discard(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDe
 @router.post(
     "/{order_id}/post/",
     responses=errors(
-        "not_your_order", "not_verified", "order_not_found", "order_not_draft", "pickup_over", "expiry_over"
+        "not_your_order",
+        "order_brokered",
+        "not_verified",
+        "order_not_found",
+        "order_not_draft",
+        "pickup_over",
+        "expiry_over",
     ),
 )
 def post(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> OrderOut:

@@ -1,0 +1,299 @@
+"""Freight brokers: whose yes it takes, who runs the order, and that nobody reads the other one's price."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session
+from websockets.sync.client import connect
+
+from platform_api.actor import Role
+from platform_api.brokerage import service
+from tests.integration.bids.market_world import made
+from tests.integration.orders.world import ORDER, World, actor_of
+from tests.support.api import Person, code_of, new_phone, person
+from tests.support.queries import count_queries
+from tests.support.races import Act, race
+
+pytestmark = pytest.mark.integration
+
+ROUNDS = 100
+# Numbers that stand nowhere else.
+SOLD, ASKED, COUNTERED, LOST_BID, OFFERED, TARGET = 987_653, 612_347, 598_761, 777_241, 634_159, 555_523
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An order of a broker that its customer has agreed to take."""
+
+    path: str
+    order_id: str
+    broker: Person
+    customer: Person
+
+
+def draft(someone: Person, **changes: Any) -> str:
+    answer = someone.post("/api/v1/orders/", {**ORDER, **changes})
+    assert answer.status_code == 201, answer.text
+    return f"/api/v1/orders/{answer.json()['id']}/"
+
+
+def propose(someone: Person, path: str, **body: Any) -> str:
+    answer = someone.post(f"{path}brokerage/", {"customer_xof": SOLD, **body})
+    assert answer.status_code == 201, answer.text
+    return f"/api/v1/brokerages/{answer.json()['id']}/"
+
+
+@pytest.fixture
+def sale(world: World) -> Sale:
+    broker, customer = person(world.client, Role.BROKER), person(world.client, Role.SHIPPER)
+    path = draft(broker, target_xof=TARGET, target_shown=True)
+    proposal = propose(broker, path, customer_phone=customer.phone)
+    assert customer.post(f"{proposal}agree/").json()["status"] == "AGREED"
+    return Sale(path, path.split("/")[-2], broker, customer)
+
+
+def test_a_customer_consents_before_an_order_is_his(world: World) -> None:
+    broker, customer = person(world.client, Role.BROKER), person(world.client, Role.SHIPPER)
+    path = draft(broker)
+    proposal = propose(broker, path, customer_phone=customer.phone.removeprefix("+221"), message="Bonjour")
+    assert code_of(
+        broker.post(f"{path}brokerage/", {"customer_xof": 5, "customer_phone": customer.phone})
+    ) == (
+        409,
+        "brokerage_exists",
+    )
+    assert code_of(customer.get(path)) == (404, "order_not_found")
+    (asked,) = customer.get("/api/v1/brokerages/?status=PROPOSED").json()["items"]
+    assert (asked["customer_xof"], asked["message"], asked["goods"]) == (SOLD, "Bonjour", ORDER["goods"])
+    # it is nobody else's, not even the broker's own to agree to
+    for stranger in (broker, world.shipper, world.carrier):
+        assert code_of(stranger.post(f"{proposal}agree/")) == (404, "brokerage_not_found")
+    assert customer.post(f"{proposal}agree/").json()["status"] == "AGREED"
+    assert customer.post(f"{proposal}agree/").json()["status"] == "AGREED"
+    order = customer.get(path).json()
+    assert (order["shipper_id"], order["broker_id"]) == (str(customer.id), str(broker.id))
+    assert world.sql("SELECT customer_phone FROM brokerages WHERE order_id = %s", path.split("/")[-2]) == [
+        {"customer_phone": None}
+    ]
+    assert code_of(
+        broker.post(f"{path}brokerage/", {"customer_xof": 5, "customer_phone": customer.phone})
+    ) == (
+        409,
+        "customer_known",
+    )
+
+
+def test_a_phone_tells_nothing_of_who_is_registered(world: World) -> None:
+    broker = person(world.client, Role.BROKER)
+    answers = [
+        broker.post(f"{draft(broker)}brokerage/", {"customer_xof": SOLD, "customer_phone": phone})
+        for phone in (new_phone(), person(world.client, Role.SHIPPER).phone)
+    ]
+    shown = [{k: v for k, v in a.json().items() if k not in ("id", "order_id", "reference", "created_at")} for a in answers]  # fmt: skip
+    assert [a.status_code for a in answers] == [201, 201]
+    assert shown[0] == shown[1]
+
+
+def test_declined_or_withdrawn_the_order_stays_the_brokers(world: World) -> None:
+    broker, customer = person(world.client, Role.BROKER), person(world.client, Role.SHIPPER)
+    path = draft(broker)
+    proposal = propose(broker, path, customer_phone=customer.phone)
+    assert code_of(customer.post(f"{proposal}withdraw/")) == (404, "brokerage_not_found")
+    assert customer.post(f"{proposal}decline/").json()["status"] == "DECLINED"
+    proposal = propose(broker, path, customer_phone=customer.phone)
+    assert broker.post(f"{proposal}withdraw/").json()["status"] == "WITHDRAWN"
+    assert code_of(customer.post(f"{proposal}agree/")) == (404, "brokerage_not_found")
+    assert broker.get(path).json()["shipper_id"] == str(broker.id)
+
+
+def test_a_shipper_gives_his_order_to_a_broker(world: World) -> None:
+    broker = person(world.client, Role.BROKER)
+    path = world.posted()
+    bid_id = world.bid(path, world.carrier, world.vehicle_id, LOST_BID)
+    assert code_of(world.shipper.post(f"{path}brokerage/", {"customer_xof": 5, "broker_id": str(world.carrier.id)})) == (404, "broker_not_found")  # fmt: skip
+    proposal = propose(world.shipper, path, broker_id=str(broker.id))
+    assert code_of(broker.get(path)) == (404, "order_not_found")
+    assert broker.get("/api/v1/brokerages/").json()["items"][0]["customer_xof"] == SOLD
+    assert code_of(world.shipper.post(f"{proposal}agree/")) == (404, "brokerage_not_found")
+    assert broker.post(f"{proposal}agree/").json()["status"] == "AGREED"
+    # the market is the broker's from now on
+    assert code_of(world.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id})) == (403, "order_brokered")
+    assert code_of(broker.post(f"{path}accept-bid/", {"bid_id": bid_id})) == (409, "bid_not_open")
+    for what in ("bids/", "offers/", "bids/standing/", f"bids/{bid_id}/"):
+        assert code_of(world.shipper.get(path + what)) == (403, "order_brokered")
+    again = world.bid(path, world.carrier, world.vehicle_id, ASKED)
+    order = broker.post(f"{path}accept-bid/", {"bid_id": again}).json()
+    assert (order["agreed_xof"], order["customer_xof"], order["margin_xof"]) == (ASKED, SOLD, SOLD - ASKED)
+    assert code_of(world.shipper.post(f"{path}brokerage/", {"customer_xof": 5, "broker_id": str(broker.id)})) == (409, "already_brokered")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"customer_phone": "12"}, (422, "invalid_phone")),
+        ({}, (422, "invalid_body")),
+        ({"customer_phone": "771234567", "customer_xof": 0}, (422, "invalid_body")),
+        ({"customer_phone": "771234567", "broker_id": "00000000-0000-0000-0000-000000000000"}, (422, "invalid_body")),
+        ({"broker_id": "00000000-0000-0000-0000-000000000000"}, (422, "customer_missing")),
+    ],
+)  # fmt: skip
+def test_bad_proposals(world: World, body: dict[str, Any], expected: tuple[int, str]) -> None:
+    broker = person(world.client, Role.BROKER)
+    assert code_of(broker.post(f"{draft(broker)}brokerage/", {"customer_xof": 5, **body})) == expected
+
+
+def test_who_lists_proposals_and_at_what_cost(world: World) -> None:
+    broker = person(world.client, Role.BROKER)
+    for other in (world.carrier, world.driver):
+        assert code_of(other.get("/api/v1/brokerages/")) == (403, "role_not_allowed")
+    counts = []
+    for _ in range(2):
+        for _ in range(2):
+            propose(broker, draft(broker), customer_phone=new_phone())
+        with count_queries() as statements:
+            broker.get("/api/v1/brokerages/")
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert person(world.client, Role.BROKER).get("/api/v1/brokerages/").json()["items"] == []
+
+
+def numbers(value: Any) -> Iterator[str]:
+    """Everything that stands in a JSON value, names aside."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from numbers(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+    else:
+        yield str(value)
+
+
+def walk(someone: Person, sale: Sale, more: list[str]) -> list[Any]:
+    """What every GET about the order, its people and its lists answers."""
+    paths = [
+        sale.path,
+        "/api/v1/orders/",
+        "/api/v1/offers/",
+        "/api/v1/brokerages/",
+        "/api/v1/alerts/",
+        *(sale.path + what for what in ("history/", "bids/", "bids/standing/", "offers/", "suggestions/", "detention/")),
+        f"/api/v1/tracking/orders/{sale.order_id}/route/",
+        *more,
+    ]  # fmt: skip
+    answers = [someone.get(path) for path in paths]
+    answers += [someone.get(path, params={"limit": 1}) for path in paths[:2]]
+    return [answer.json() for answer in answers]
+
+
+def dealt(world: World, sale: Sale, way: str) -> tuple[Person, list[str], int]:
+    """The order is carried, agreed on in this way: carrier, paths of what was dealt, its price."""
+    loser, _, loser_truck = world.fleet()
+    assert sale.broker.post(f"{sale.path}post/").status_code == 200
+    lost = world.bid(sale.path, loser, loser_truck, LOST_BID)
+    won = world.bid(sale.path, world.carrier, world.vehicle_id, ASKED)
+    paths = [f"{sale.path}bids/{bid}/{what}" for bid in (lost, won) for what in ("", "revisions/")]
+    counter = f"{sale.path}bids/{won}/counter/"
+    assert sale.broker.post(counter, {"amount_xof": COUNTERED}).status_code == 201
+    body = {"carrier_id": str(world.carrier.id), "amount_xof": OFFERED}
+    offer = sale.broker.post(f"{sale.path}offers/", body).json()["id"]
+    acts = {
+        "bid": (sale.broker, f"{sale.path}accept-bid/", {"bid_id": won}, ASKED),
+        "counter": (world.carrier, f"{counter}accept/", {"amount_xof": COUNTERED}, COUNTERED),
+        "offer": (
+            world.carrier, f"{sale.path}offers/{offer}/accept/", {"vehicle_id": world.vehicle_id}, OFFERED,
+        ),
+    }  # fmt: skip
+    who, path, body, price = acts[way]
+    answer = who.post(path, body)
+    assert answer.status_code == 200, answer.text
+    return world.carrier, paths, price
+
+
+@pytest.mark.parametrize("way", ["bid", "counter", "offer"])
+def test_each_reads_his_own_price_and_the_broker_both(world: World, sale: Sale, way: str) -> None:
+    carrier, paths, price = dealt(world, sale, way)
+    assert world.driver.post(f"{sale.path}confirm-loading/").status_code == 200
+
+    customers = set(numbers(walk(sale.customer, sale, paths)))
+    of_the_market = {ASKED, COUNTERED, LOST_BID, OFFERED, TARGET, SOLD - price}
+    assert not {str(amount) for amount in of_the_market} & customers
+    assert str(SOLD) in customers
+    order = sale.customer.get(sale.path).json()
+    assert (order["agreed_xof"], order["customer_xof"], order["margin_xof"]) == (SOLD, SOLD, None)
+
+    for someone in (carrier, world.driver):
+        theirs = set(numbers(walk(someone, sale, paths)))
+        assert not {str(SOLD), str(SOLD - price), str(LOST_BID)} & theirs
+        assert str(price) in theirs
+    loser = world.sql(
+        "SELECT carrier_id FROM bids WHERE amount_xof = %s AND order_id = %s", LOST_BID, sale.order_id
+    )
+    assert loser[0]["carrier_id"] != carrier.id
+
+    both = sale.broker.get(sale.path).json()
+    assert (both["agreed_xof"], both["customer_xof"], both["margin_xof"]) == (price, SOLD, SOLD - price)
+    assert {str(price), str(LOST_BID)} <= set(numbers(walk(sale.broker, sale, paths)))
+
+
+def test_no_frame_of_the_live_socket_tells_a_price(world: World, sale: Sale) -> None:
+    token = {
+        one.id: one.headers["Authorization"].removeprefix("Bearer ") for one in (sale.customer, sale.broker)
+    }
+    base = str(world.client.base_url).replace("http", "ws")
+    address = f"{base}/ws/tracking/order/{sale.order_id}/?token="
+    with (
+        connect(address + token[sale.customer.id]) as customer,
+        connect(address + token[sale.broker.id]) as broker,
+    ):
+        first = customer.recv(timeout=10), broker.recv(timeout=10)
+        _, _, price = dealt(world, sale, "counter")
+        frames: dict[str, list[str]] = {"customer": [str(first[0])], "broker": [str(first[1])]}
+        for name, socket in (("customer", customer), ("broker", broker)):
+            while "counter_accepted" not in frames[name][-1]:
+                frames[name].append(str(socket.recv(timeout=10)))
+    text = "".join(frames["customer"])
+    assert not [amount for amount in (price, SOLD, ASKED, LOST_BID, OFFERED) if str(amount) in text]
+    actions = [json.loads(frame).get("action") for frame in frames["customer"]]
+    assert [action for action in actions if action] == ["posted", "counter_accepted"]
+    assert "bid_placed" in "".join(frames["broker"])
+
+
+def test_the_customer_confirms_and_may_cancel(world: World, sale: Sale) -> None:
+    for act in ("post/", "bids/", "offers/"):
+        body = {"vehicle_id": 1, "amount_xof": 5} if act == "bids/" else None
+        body = {"carrier_id": str(world.carrier.id), "amount_xof": 5} if act == "offers/" else body
+        assert sale.customer.post(sale.path + act, body).status_code == 403
+    assert sale.customer.post(f"{sale.path}cancel/", {"reason": "non"}).status_code in (200, 422)
+
+
+def agree(market: tuple[Person, UUID]) -> Act:
+    def act(session: Session, now: datetime) -> object:
+        return service.agree(session, actor_of(market[0]), market[1], now=now)
+
+    return act
+
+
+def test_agreed_and_withdrawn_at_once(world: World) -> None:
+    broker, customer = person(world.client, Role.BROKER), person(world.client, Role.SHIPPER)
+    path = draft(broker)
+    order_id = UUID(path.split("/")[-2])
+    for _ in range(ROUNDS):
+        world.sql("UPDATE orders SET shipper_id = %s WHERE id = %s", broker.id, order_id)
+        world.sql("DELETE FROM brokerages WHERE order_id = %s", order_id)
+        wanted = service.Proposal(SOLD, customer_phone=customer.phone)
+        asked = made(lambda s, now, w=wanted: service.propose(s, actor_of(broker), order_id, w, now=now).id)  # type: ignore[misc]
+
+        def withdraw(session: Session, now: datetime, asked: UUID = asked) -> object:
+            return service.withdraw(session, actor_of(broker), asked, now=now)
+
+        outcomes = race(agree((customer, asked)), withdraw)
+        assert outcomes.count("ok") == 1
+        assert set(outcomes) <= {"ok", "brokerage_not_open", "brokerage_not_found"}
+        (order,) = world.sql("SELECT shipper_id FROM orders WHERE id = %s", order_id)
+        assert order["shipper_id"] == (customer.id if outcomes[0] == "ok" else broker.id)
