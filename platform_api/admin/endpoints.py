@@ -50,12 +50,14 @@ def begin(
 
 @router.get("/impersonations/")
 def list_impersonations(session: SessionDep, _: Administrator, page: PageDep) -> Page[ImpersonationOut]:
+    """Who acted as whom, newest first."""
     rows, cursor = impersonation.page(session, page)
     return page_of(rows, cursor, ImpersonationOut.model_validate)
 
 
 @router.post("/impersonations/{impersonation_id}/end/", responses=errors("impersonation_not_found"))
 def end(impersonation_id: UUID, session: SessionDep, _: Administrator, now: NowDep) -> ImpersonationOut:
+    """Its token is worth nothing any more."""
     return ImpersonationOut.model_validate(impersonation.end(session, impersonation_id, now=now))
 
 

@@ -88,6 +88,7 @@ def read_standing(order_id: UUID, session: SessionDep, actor: CurrentActor, now:
 def read_bid(
     order_id: UUID, bid_id: UUID, session: SessionDep, actor: CurrentActor, response: Response
 ) -> BidOut:
+    """One bid, as its version stands now."""
     found = service.read_bid(session, actor, order_id, bid_id)
     set_etag(response, found.version)
     return BidOut.of(found, repository.latest_counter(session, bid_id))
@@ -236,4 +237,5 @@ def decline_counter(
 def withdraw_counter(
     order_id: UUID, bid_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep
 ) -> CounterOut:
+    """Take a counter-offer back while the carrier has not answered."""
     return CounterOut.of(counters.withdraw_counter(session, actor, order_id, bid_id, now))

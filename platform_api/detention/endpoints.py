@@ -104,6 +104,7 @@ def list_claims(
 
 @router.get("/detention/claims/{claim_id}/", responses=errors("detention_claim_not_found"))
 def read_claim(claim_id: UUID, session: SessionDep, actor: CurrentActor, response: Response) -> ClaimOut:
+    """A claim with its evidence and how it was answered."""
     found = service.get_claim(session, actor, claim_id)
     set_etag(response, found.version)
     return ClaimOut.of(found)

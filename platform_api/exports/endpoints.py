@@ -43,12 +43,14 @@ def ask(body: ExportIn, session: SessionDep, actor: CurrentActor, now: NowDep, o
 
 @router.get("/")
 def list_exports(session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[ExportOut]:
+    """Yours, newest first."""
     rows, cursor = service.page(session, actor, page)
     return page_of(rows, cursor, ExportOut.model_validate)
 
 
 @router.get("/{export_id}/", responses=errors("export_not_found"))
 def read(export_id: UUID, session: SessionDep, actor: CurrentActor) -> ExportOut:
+    """Whether it is ready."""
     return ExportOut.model_validate(service.get(session, actor, export_id))
 
 
@@ -63,6 +65,7 @@ def read(export_id: UUID, session: SessionDep, actor: CurrentActor) -> ExportOut
     },
 )
 def download(export_id: UUID, session: SessionDep, actor: CurrentActor) -> FileResponse:
+    """The file itself."""
     row = service.get(session, actor, export_id)
     return FileResponse(
         service.path_of(row),

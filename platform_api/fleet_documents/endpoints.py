@@ -106,6 +106,7 @@ def list_documents(
 
 @router.get("/documents/{document_id}/", responses=errors("role_not_allowed", "fleet_document_not_found"))
 def get_document(document_id: UUID, session: SessionDep, actor: Viewer, now: NowDep) -> DocumentOut:
+    """One document and how it stands."""
     return DocumentOut.of(service.get_document(session, actor, document_id), now.date())
 
 
@@ -118,6 +119,7 @@ def get_document(document_id: UUID, session: SessionDep, actor: Viewer, now: Now
     },
 )
 def document_content(document_id: UUID, session: SessionDep, actor: Viewer) -> FileResponse:
+    """The file itself."""
     return files.content_response(service.content(session, actor, document_id))
 
 

@@ -10,6 +10,7 @@ from platform_api.deps import NowDep, SessionDep, require_role
 from platform_api.fields import Id
 from platform_api.geofences import repository, service
 from platform_api.geofences.schemas import GeofenceIn, GeofenceOut
+from platform_api.idempotency.once import OnceDep
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 
@@ -23,20 +24,26 @@ Drawer = Annotated[Actor, Depends(require_role(Role.SHIPPER, Role.CARRIER, Role.
     status_code=201,
     responses=errors("vehicle_not_yours", "vehicle_not_found", "invalid_period", *FENCE_CODES),
 )
-def draw_geofence(body: GeofenceIn, session: SessionDep, actor: Drawer, now: NowDep) -> GeofenceOut:
+def draw_geofence(
+    body: GeofenceIn, session: SessionDep, actor: Drawer, now: NowDep, once: OnceDep
+) -> GeofenceOut:
     """An area to watch. `hint` says so when the coordinates look swapped."""
-    geofence = service.draw_geofence(
-        session,
-        actor,
-        name=body.name,
-        shape=body.shape,
-        settings=body.settings,
-        vehicle_id=body.vehicle_id,
-        valid_from=body.valid_from,
-        valid_until=body.valid_until,
-        now=now,
-    )
-    return GeofenceOut.with_hint(geofence)
+
+    def make() -> GeofenceOut:
+        geofence = service.draw_geofence(
+            session,
+            actor,
+            name=body.name,
+            shape=body.shape,
+            settings=body.settings,
+            vehicle_id=body.vehicle_id,
+            valid_from=body.valid_from,
+            valid_until=body.valid_until,
+            now=now,
+        )
+        return GeofenceOut.with_hint(geofence)
+
+    return once.run(GeofenceOut, make)
 
 
 @router.get("/")

@@ -32,5 +32,5 @@ What is expected of each caller:
 
 Besides, a 404, and whatever a stranger is refused with, must be the same, byte for byte but for the request id, as
 the answer about an id that does not exist; and nothing of the world may stand in what a stranger is answered.
-`open=True` lifts both from what everybody may know of (a catalogue, an order on the market).
+`open=True` lifts both from what everybody may know of (a catalogue), `open="other_carrier"` for those callers alone.
 """

@@ -47,7 +47,13 @@ class Entry:
     but: Mapping[str, str] = field(default_factory=dict)
     also: tuple[int, ...] = ()
     public: bool = False
-    open: bool = False
+    open: bool | str = False
+
+    def open_to(self, caller: str) -> bool:
+        """Whether he may know of it, whatever he may do with it."""
+        return (
+            self.public or self.open is True or (isinstance(self.open, str) and caller in self.open.split())
+        )
 
     def expected(self, caller: str) -> str:
         """ok, 401, 403 or 404."""

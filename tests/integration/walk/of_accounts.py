@@ -3,11 +3,33 @@
 from typing import Any
 
 from platform_api.actor import Role
-from tests.integration.walk.entries import EVERYBODY, Call, Entry
+from tests.integration.walk.entries import ANY_STRANGER, EVERYBODY, Call, Entry
 from tests.integration.walk.world import World
-from tests.support.api import PASSWORD, Person, new_phone, person
+from tests.support.api import PASSWORD, Person, code_texted_to, new_phone, person
 
 BUSINESSES = "shipper carrier broker"
+
+
+NOT_SHIPPERS = (
+    "carrier",
+    "driver",
+    "broker",
+    "other_shipper",
+    "other_carrier",
+    "other_driver",
+    "other_broker",
+)
+
+
+def second_session(w: World) -> str:
+    """Of the shipper, on another device."""
+    login(w)
+    (row,) = w.sql(
+        "SELECT id FROM sign_in_sessions WHERE user_id = %s AND id <> %s ORDER BY created_at DESC LIMIT 1",
+        w.shipper.id,
+        w.shipper.session_id,
+    )
+    return str(row["id"])
 
 
 def login(w: World) -> dict[str, Any]:
@@ -58,7 +80,122 @@ def export(w: World) -> str:
     return str(w.made(w.shipper, "/api/v1/exports/", EXPORT))
 
 
+def registration(w: World) -> dict[str, Any]:
+    phone = new_phone()
+    body = {"phone": phone, "name": "A", "role": "shipper", "password": PASSWORD}
+    answer = w.client.post("/api/v1/auth/register/", json=body)
+    assert answer.status_code == 201, answer.text
+    return {"registration_id": answer.json()["registration_id"], "code": code_texted_to(phone)}
+
+
+def asked_reset(w: World) -> Call:
+    someone = person(w.client, Role.SHIPPER)
+    assert w.client.post("/api/v1/auth/password/reset/", json={"phone": someone.phone}).is_success
+    code = code_texted_to(someone.phone)
+    return Call(body={"phone": someone.phone, "code": code, "new_password": PASSWORD + "!"})
+
+
+def paper(w: World) -> dict[str, object]:
+    return {
+        "kind": "identity_card",
+        "number": "1 755 1985 00123",
+        "expires_on": "2035-01-01",
+        "file_ids": [w.file(w.shipper)],
+    }
+
+
+def sent_paper(w: World, *, claimed: bool = False) -> str:
+    w.sql("UPDATE kyc_documents SET state = 'replaced' WHERE party_id = %s", w.shipper.id)
+    document_id = str(w.made(w.shipper, "/api/v1/kyc/documents/", paper(w)))
+    if claimed:
+        answer = w.administrator.post(f"/api/v1/kyc/documents/{document_id}/claim/")
+        assert answer.status_code == 200, answer.text
+    return document_id
+
+
+AUTH, KYC = "/api/v1/auth/", "/api/v1/kyc/"
+OTHERS = "shipper carrier driver broker"
 ENTRIES = [
+    Entry(f"POST {AUTH}otp/verify/", lambda w: Call(body=registration(w)), ok=EVERYBODY, public=True),
+    Entry(
+        f"POST {AUTH}otp/resend/",
+        lambda w: Call(body={"registration_id": registration(w)["registration_id"]}),
+        ok=EVERYBODY,
+        public=True,
+        # Not so soon after the first.
+        also=(429,),
+    ),
+    Entry(
+        f"POST {AUTH}password/reset/", lambda w: Call(body={"phone": new_phone()}), ok=EVERYBODY, public=True
+    ),
+    Entry(f"POST {AUTH}password/reset/confirm/", asked_reset, ok=EVERYBODY, public=True),
+    Entry(
+        f"POST {AUTH}password/change/",
+        lambda w: Call(body={"current_password": "not this one", "new_password": PASSWORD + "!"}),
+        ok=EVERYBODY,
+        also=(403, 409, 422, 429),
+    ),
+    Entry(f"GET {AUTH}sessions/", ok=EVERYBODY),
+    Entry(
+        f"DELETE {AUTH}sessions/{{session_id}}/",
+        lambda w: Call({"session_id": second_session(w)}),
+        ok="shipper",
+    ),
+    Entry(f"POST {AUTH}sessions/revoke-all/", lambda w: Call(body={"keep_current": True}), ok=EVERYBODY),
+    Entry(f"PATCH {AUTH}me/", lambda w: Call(body={"address": "Rue 10"}), ok=EVERYBODY),
+    Entry(
+        "GET /api/v1/profiles/{party_id}/",
+        lambda w: Call({"party_id": w.carrier.id}),
+        ok=EVERYBODY,
+        but=ANY_STRANGER,
+        open=True,
+    ),
+    Entry(f"GET {KYC}status/", ok=EVERYBODY),
+    Entry(
+        f"POST {KYC}documents/",
+        lambda w: Call(body=paper(w)),
+        ok="shipper",
+        but=dict.fromkeys(NOT_SHIPPERS, "404"),
+    ),
+    Entry(f"GET {KYC}documents/", ok=OTHERS),
+    Entry(
+        f"GET {KYC}documents/{{document_id}}/",
+        lambda w: Call({"document_id": sent_paper(w)}),
+        ok="shipper administrator",
+    ),
+    Entry(
+        f"GET {KYC}documents/{{document_id}}/pages/{{number}}/",
+        lambda w: Call({"document_id": sent_paper(w), "number": 1}),
+        ok="shipper administrator",
+    ),
+    Entry(f"GET {KYC}queue/", ok="administrator", forbidden=OTHERS),
+    Entry(
+        f"GET {KYC}parties/{{party_id}}/status/",
+        lambda w: Call({"party_id": w.shipper.id}),
+        ok="administrator",
+        forbidden=OTHERS,
+    ),
+    Entry(
+        f"GET {KYC}parties/{{party_id}}/documents/",
+        lambda w: Call({"party_id": w.shipper.id}),
+        ok="administrator",
+        forbidden=OTHERS,
+    ),
+    Entry(
+        f"POST {KYC}documents/{{document_id}}/claim/",
+        lambda w: Call({"document_id": sent_paper(w)}),
+        ok="administrator",
+        forbidden=OTHERS,
+    ),
+    *[
+        Entry(
+            f"POST {KYC}documents/{{document_id}}/{action}/",
+            lambda w: Call({"document_id": sent_paper(w, claimed=True)}, body={"reason": "Illisible"}),
+            ok="administrator",
+            forbidden=OTHERS,
+        )
+        for action in ("release", "approve", "reject")
+    ],
     Entry(
         "POST /api/v1/auth/register/",
         lambda w: Call(body={"phone": new_phone(), "name": "A", "role": "shipper", "password": PASSWORD}),

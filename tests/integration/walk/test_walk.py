@@ -3,32 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from httpx import Client
 
-from platform_api.app import create_app
 from tests.integration.walk.calling import kind_of, send, to_nowhere, told
 from tests.integration.walk.entries import CALLERS, NOBODY, STRANGERS, Entry, all_entries
+from tests.integration.walk.routes import every_route
 from tests.integration.walk.world import World
 from tests.support.api import api_on
 
 ENTRIES = all_entries()
-# Not endpoints of ours: pages about them, with nothing of anybody's.
-PAGES = {"/api/openapi.json", "/api/docs/", "/api/redoc/", "/docs/oauth2-redirect"}
-
-
-def every_route() -> list[str]:
-    """`METHOD path` of all HTTP endpoints, `WS path` of WebSockets, `MOUNT path` of other applications."""
-    found = []
-    for context in iter_route_contexts(create_app().routes):
-        route = context.original_route
-        if isinstance(route, APIRoute):
-            found += [f"{method} {context.path_format}" for method in context.methods or ()]
-        elif isinstance(route, APIWebSocketRoute):
-            found.append(f"WS {context.path_format or route.path_format}")
-        elif (path := getattr(route, "path", "")) not in PAGES:
-            found.append(f"MOUNT {path}")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +46,11 @@ def test_who_may(entry: Entry, world: World, client: Client) -> None:
     for name in sorted(CALLERS, key=lambda each: entry.expected(each) == "ok"):
         caller, expected = world.caller(name), entry.expected(name)
         answer = send(client, entry, call, caller)
-        if kind_of(entry, answer) != expected:
+        if kind_of(entry, answer, expected) != expected:
             wrong.append(f"{name}: {expected} expected, got {answer.shown()}")
             continue
         stranger = name in STRANGERS
-        secret = not entry.open and not entry.public
+        secret = not entry.open_to(name)
         if call.path and secret and (expected == "404" or (stranger and expected != "ok")):
             nowhere = [send(client, entry, other, caller) for other in to_nowhere(call)]
             if answer not in nowhere:

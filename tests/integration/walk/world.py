@@ -47,6 +47,10 @@ class World:
     def caller(self, name: str) -> Person | None:
         return None if name == "nobody" else getattr(self, name)
 
+    def again(self) -> "World":
+        """Other people on the same API."""
+        return World(self.client, self.database_url)
+
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
             cursor = connection.execute(statement, values)
@@ -133,6 +137,12 @@ class World:
         order_id = self.posted()
         bid_id = self.bid(order_id, self.free_vehicle())
         answer = self.shipper.post(f"/api/v1/orders/{order_id}/accept-bid/", {"bid_id": bid_id})
+        assert answer.status_code == 200, answer.text
+        return order_id
+
+    def loaded(self) -> str:
+        order_id = self.assigned()
+        answer = self.driver.post(f"/api/v1/orders/{order_id}/confirm-loading/")
         assert answer.status_code == 200, answer.text
         return order_id
 
