@@ -52,6 +52,8 @@ SELECT id FROM (
 ) AS old
 WHERE NOT EXISTS (SELECT FROM orders WHERE pickup_geofence_id = old.geofence_id)
     AND NOT EXISTS (SELECT FROM orders WHERE delivery_geofence_id = old.geofence_id)
+    AND NOT EXISTS (SELECT FROM order_stops WHERE geofence_id = old.geofence_id)
+    AND NOT EXISTS (SELECT FROM planned_routes WHERE geofence_id = old.geofence_id)
     AND NOT EXISTS (SELECT FROM crossings c JOIN order_history h ON h.crossing_id = c.id WHERE c.visit_id = old.id)
 LIMIT %(most)s
 """

@@ -61,4 +61,5 @@ def _shown(name: str, value: object, language: Language) -> object:
     if name.endswith("_at") and isinstance(value, str):
         time = datetime.fromisoformat(value).astimezone(UTC)
         return time.strftime("%d/%m/%Y à %H:%M" if language is Language.FRENCH else "%d/%m/%Y %H:%M")
-    return value
+    # An erased position.
+    return "—" if value is None else value

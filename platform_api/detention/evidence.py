@@ -79,7 +79,9 @@ def sha256_of(evidence: dict[str, Any]) -> str:
 
 
 def _shown(ping: Ping | None) -> dict[str, Any] | None:
-    return None if ping is None else {"time": ping.time.isoformat(), "lat": ping.lat, "lon": ping.lon}
+    if ping is None:
+        return None
+    return {"time": ping.time.isoformat(), "lat": ping.lat, "lon": ping.lon, "device_id": ping.device_id}
 
 
 def _text(time: datetime | None) -> str | None:

@@ -5,9 +5,10 @@ of his phones and is waited for. `history`: what orders keep loses his positions
 what is left of him is a pseudonym on the orders he drove. Running any of it twice changes nothing more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,10 +16,12 @@ from sqlalchemy.orm import Session
 from config.database import after_commit
 from platform_api import spool
 from platform_api.accounts.models import User
+from platform_api.detention import forgetting as detention
 from platform_api.privacy import access, erase_store, repository, rules
 from platform_api.privacy.access import Access
 from platform_api.privacy.models import Erasure, PhoneErasure
 from platform_api.privacy.rules import ErasureState, ErasureStep, ExportState
+from platform_api.watch import forgetting as watch
 
 HISTORY_AT_ONCE = 200
 # No password has this hash.
@@ -102,10 +105,11 @@ def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
     rows = erase_store.next_history(
         session, erasure.subject_id, after=erasure.cursor_id, most=HISTORY_AT_ONCE
     )
+    spans = [phone.span for phone in erase_store.phones_of(session, erasure.subject_id)]
     if not rows:
+        _ways(session, erasure, spans)
         erasure.step = ErasureStep.ACCOUNT.value
         return Progress.MORE
-    spans = [phone.span for phone in erase_store.phones_of(session, erasure.subject_id)]
     for row in rows:
         by_him = row.actor_id == erasure.subject_id
         left = rules.scrub_evidence(row.evidence, spans, by_him=by_him)
@@ -114,6 +118,16 @@ def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
             _count(erasure, "order_history", 1)
     erasure.cursor_id = rows[-1].id
     return Progress.MORE
+
+
+def _ways(session: Session, erasure: Erasure, spans: Sequence[rules.PhoneSpan]) -> None:
+    """What journeys and claims have of his positions."""
+
+    def is_his(ping: Mapping[str, Any]) -> bool:
+        return any(span.has(ping) for span in spans)
+
+    _count(erasure, "route_events", watch.forget(session, erasure.subject_id, is_his))
+    _count(erasure, "detention_claims", detention.forget(session, erasure.subject_id, is_his))
 
 
 def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:

@@ -64,6 +64,7 @@ class _Farthest:
     time: datetime
     lat: float
     lon: float
+    device_id: int
     fixes: int
 
 
@@ -95,7 +96,7 @@ def _farthest(session: Session, vehicle_id: int, corridor: Shape, outing: Outing
     )
     at = int(np.argmax(away))
     fix = counted[at]
-    return _Farthest(float(away[at]), fix.time, fix.lat, fix.lon, len(counted))
+    return _Farthest(float(away[at]), fix.time, fix.lat, fix.lon, fix.device_id, len(counted))
 
 
 def _deviation(
@@ -117,6 +118,7 @@ def _deviation(
             "time": farthest.time.isoformat(),
             "lat": farthest.lat,
             "lon": farthest.lon,
+            "device_id": farthest.device_id,
         },
         "fixes": farthest.fixes if farthest else 0,
         "pings": [

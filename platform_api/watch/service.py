@@ -1,11 +1,12 @@
 """Watching the way of an order: its events are made to say what visits and intervals say, and told. The edge commits."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from config.settings import get_settings
 from platform_api.alerts import service as alerts
 from platform_api.orders import repository as orders
 from platform_api.orders.models import Order
@@ -34,6 +35,9 @@ def judge(session: Session, order_id: UUID, now: datetime) -> Comparison:
         delivered_at=order.delivered_at,
         seen_at=repository.seen_at(session, order.vehicle_id),
     )
+    if way is not None and way.over and way.until < now - timedelta(days=get_settings().lateness_days):
+        # Nothing that comes now is folded into that time, and retention may have taken what proves it.
+        return NOTHING
     plan = repository.current_plan(session, order_id)
     derived = [] if way is None else deriving.derive(session, order, way, plan)
     rows = {(row.kind, row.cause): row for row in repository.events(session, order_id)}
