@@ -24,7 +24,7 @@ StatusQuery = Annotated[OfferStatus | None, Query()]
     "/orders/{order_id}/offers/",
     status_code=201,
     responses=errors(
-        "not_your_order", "order_brokered", "order_not_found", "carrier_not_found", "order_not_open", "offer_exists",
+        "not_your_order", "not_verified", "order_brokered", "order_not_found", "carrier_not_found", "order_not_open", "offer_exists",
         "too_many_offers", "expiry_over", "valid_until_out_of_range",
     ),
 )  # fmt: skip
@@ -71,7 +71,7 @@ def list_own_offers(
 @router.post(
     "/orders/{order_id}/offers/{offer_id}/accept/",
     responses=errors(
-        "order_not_found", "offer_not_found", "vehicle_not_found", "driver_not_found", "offer_expired",
+        "order_not_found", "offer_not_found", "vehicle_not_found", "driver_not_found", "not_verified", "offer_expired",
         "offer_not_open", "order_not_open", *ASSIGNING,
     ),
 )  # fmt: skip

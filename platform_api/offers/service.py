@@ -13,6 +13,7 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.rules import MAX_BINDING, MIN_BINDING, Deal, valid_until
 from platform_api.bids.service import sees_bids_of
 from platform_api.errors import NotFound
+from platform_api.kyc import service as kyc
 from platform_api.offers import repository, rules, telling
 from platform_api.offers.models import Offer
 from platform_api.offers.rules import OfferSnapshot, OfferStatus
@@ -44,6 +45,7 @@ def make_offer(
     rules.make_offer(
         facts, actor, carrier_known=phone is not None, open_offers=repository.open_offers(session, order_id)
     )
+    kyc.check_verified(session, order.shipper_id, now)
     assert phone is not None  # the rules refuse a carrier that nobody knows
     usual = timedelta(minutes=get_settings().offer_answer_minutes)
     asked = valid_until(answer_by, now, usual=usual, least=MIN_BINDING, most=MAX_BINDING)
@@ -95,6 +97,7 @@ def accept_offer(
     agreed = rules.accept_offer(facts, _snapshot(offer), actor, now)
     if agreed is None or offer is None:
         return order
+    kyc.check_verified(session, actor.party_id, now)
     vehicle = bids.vehicle_snapshot(session, vehicle_id)
     rules.check_vehicle(actor, None if vehicle is None else vehicle.carrier_id)
     if driver_id is not None and not bids.drives_for(session, driver_id, actor.party_id):

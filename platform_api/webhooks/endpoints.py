@@ -22,7 +22,9 @@ from platform_api.webhooks.schemas import (
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses=errors("not_authenticated"))
 
 
-@router.post("/", status_code=201, responses=errors("invalid_webhook_url", "too_many_webhooks"))
+@router.post(
+    "/", status_code=201, responses=errors("managers_only", "invalid_webhook_url", "too_many_webhooks")
+)
 def create(body: WebhookIn, session: SessionDep, actor: CurrentActor, now: NowDep) -> NewWebhookOut:
     """The secret is in the answer and never again. Verify each call with it ("Standard Webhooks")."""
     return NewWebhookOut.of(service.create(session, actor, url=body.url, events=body.events, now=now))
@@ -45,7 +47,9 @@ def read(webhook_id: UUID, session: SessionDep, actor: CurrentActor, response: R
 
 @router.patch(
     "/{webhook_id}/",
-    responses=errors("webhook_not_found", "invalid_webhook_url", "version_mismatch", "invalid_if_match"),
+    responses=errors(
+        "managers_only", "webhook_not_found", "invalid_webhook_url", "version_mismatch", "invalid_if_match"
+    ),
 )
 def change(
     webhook_id: UUID,
@@ -72,14 +76,17 @@ def change(
 
 
 @router.delete(
-    "/{webhook_id}/", status_code=204, response_class=Response, responses=errors("webhook_not_found")
+    "/{webhook_id}/",
+    status_code=204,
+    response_class=Response,
+    responses=errors("managers_only", "webhook_not_found"),
 )
 def remove(webhook_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
     """Nothing is sent there any more."""
     service.remove(session, actor, webhook_id, now=now)
 
 
-@router.post("/{webhook_id}/rotate-secret/", responses=errors("webhook_not_found"))
+@router.post("/{webhook_id}/rotate-secret/", responses=errors("managers_only", "webhook_not_found"))
 def rotate(webhook_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> NewWebhookOut:
     """A new secret, shown this one time; it signs from the next call on."""
     return NewWebhookOut.of(service.rotate(session, actor, webhook_id, now=now))

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from platform_api.errors import Conflict, Invalid
+from platform_api.actor import Actor
+from platform_api.errors import Conflict, Forbidden, Invalid
 
 MAX_ENDPOINTS = 10
 MAX_URL_CHARS = 2000
@@ -73,6 +74,12 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     return ip.is_global and not ip.is_multicast
+
+
+def check_speaks(actor: Actor) -> None:
+    """Whoever says where the party's news goes would go on reading it after he left. Raises Forbidden `managers_only`."""
+    if not actor.manages:
+        raise Forbidden("managers_only", "Only for the owner and managers of the organisation.")
 
 
 def check_room(existing: int) -> None:

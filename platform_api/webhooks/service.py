@@ -38,6 +38,7 @@ def _check_url(url: str) -> None:
 
 
 def create(session: Session, actor: Actor, *, url: str, events: Sequence[str], now: datetime) -> NewEndpoint:
+    rules.check_speaks(actor)
     _check_url(url)
     rules.check_room(session.scalar(select(func.count()).select_from(_own(actor).subquery())) or 0)
     secret = rules.secret_text(secrets.token_bytes(rules.SECRET_BYTES))
@@ -81,6 +82,7 @@ def change(
     now: datetime,
 ) -> WebhookEndpoint:
     """Change what is given. Switched on again it starts with a clean slate."""
+    rules.check_speaks(actor)
     row = get(session, actor, endpoint_id, lock=True)
     check_version(row.version, expected)
     if url is not None:
@@ -99,6 +101,7 @@ def change(
 
 def rotate(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> NewEndpoint:
     """A new secret, which signs from the next attempt on."""
+    rules.check_speaks(actor)
     row = get(session, actor, endpoint_id, lock=True)
     secret = rules.secret_text(secrets.token_bytes(rules.SECRET_BYTES))
     row.secret = sealing.seal(secret)
@@ -108,6 +111,7 @@ def rotate(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) 
 
 
 def remove(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> None:
+    rules.check_speaks(actor)
     row = get(session, actor, endpoint_id, lock=True)
     row.deleted_at = row.updated_at = now
 

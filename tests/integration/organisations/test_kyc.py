@@ -361,6 +361,25 @@ def test_where_it_is_asked_for_the_unverified_neither_post_nor_bid(
     assert world.carrier.post(f"{path}bids/", body).status_code == 201
 
 
+def test_nor_do_they_deal_by_direct_offers(
+    client: Client, database_url: str, reviewer: Person, required: None
+) -> None:
+    world = World(client, database_url)
+    path = f"/api/v1/orders/{world.shipper.post('/api/v1/orders/', ORDER).json()['id']}/"
+    offer = {"carrier_id": str(world.carrier.id), "amount_xof": 100_000}
+    assert code_of(world.shipper.post(f"{path}offers/", offer)) == (403, "not_verified")
+    approve(reviewer, sent(world.shipper))
+    made = world.shipper.post(f"{path}offers/", offer)
+    assert made.status_code == 201, made.text
+    accept = f"{path}offers/{made.json()['id']}/accept/"
+    answer = world.carrier.post(accept, {"vehicle_id": world.vehicle_id})
+    assert code_of(answer) == (403, "not_verified")
+    for kind in ("identity_card", "ninea", "transport_approval"):
+        approve(reviewer, sent(world.carrier, kind))
+    answer = world.carrier.post(accept, {"vehicle_id": world.vehicle_id})
+    assert answer.status_code == 200, answer.text
+
+
 def test_where_it_is_not_it_costs_nothing(client: Client, database_url: str) -> None:
     world = World(client, database_url)
     with transaction() as session, count_queries() as seen:

@@ -90,6 +90,20 @@ def test_a_key_of_somebody_who_left_opens_nothing(world: World) -> None:
     assert code_of(world.client.get("/api/v1/orders/", headers=headers)) == (401, "api_key_revoked")
 
 
+def test_where_the_news_goes_is_for_who_manages(world: World) -> None:
+    """Else somebody who left would go on reading what his own server is sent."""
+    hooks = "/api/v1/webhooks/"
+    body = {"url": "https://erp.example.sn/mess", "events": ["order.changed"]}
+    member, manager = colleague(world.shipper), colleague(world.shipper, MemberRole.MANAGER)
+    assert code_of(member.post(hooks, body)) == (403, "managers_only")
+    made = f"{hooks}{manager.post(hooks, body).json()['id']}/"
+    assert member.get(made).status_code == 200
+    assert code_of(member.patch(made, {"url": "https://mine.example.sn/"})) == (403, "managers_only")
+    assert code_of(member.post(f"{made}rotate-secret/")) == (403, "managers_only")
+    assert code_of(member.delete(made)) == (403, "managers_only")
+    assert manager.delete(made).status_code == 204
+
+
 def test_one_uploads_and_another_uses(world: World, client: Client) -> None:
     first, second = colleague(world.shipper), colleague(world.shipper)
     answer = client.post("/api/v1/files/", content=b"%PDF-1.4\n%%EOF\n", headers=first.headers)
