@@ -14,6 +14,7 @@ from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.accounts import own_endpoints as own_account
 from platform_api.admin import endpoints as administration
+from platform_api.admin import site as admin_pages
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
@@ -125,3 +126,5 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(exports.router)
     app.include_router(administration.router)
     app.include_router(sockets.router)
+    admin_pages.install(app)
+    return app
