@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     # Photos and documents, under their sha256: one folder for API and task worker.
     files_dir: str = ".mess/files"
 
+    # Alerts
+    alert_texts_a_day: int = Field(default=20, ge=0, le=1000, description="SMS of alerts to one phone")
+
     # Webhooks
     webhook_private_addresses: bool = Field(
         default=False, description="also http and our own network; for tests"

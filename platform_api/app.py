@@ -15,6 +15,7 @@ from platform_api.accounts import endpoints as accounts
 from platform_api.accounts import own_endpoints as own_account
 from platform_api.admin import endpoints as administration
 from platform_api.admin import site as admin_pages
+from platform_api.alert_rules import endpoints as alert_rules
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.bids import endpoints as bids
@@ -32,6 +33,7 @@ from platform_api.fleet import endpoints as fleet
 from platform_api.fleet import vehicle_endpoints
 from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
+from platform_api.geofences import group_endpoints as geofence_groups
 from platform_api.kyc import endpoints as kyc
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.offers import endpoints as offers
@@ -104,6 +106,8 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(presence.router)
     app.include_router(commands.router)
     app.include_router(geofences.router)
+    app.include_router(geofence_groups.router)
+    app.include_router(alert_rules.router)
     app.include_router(orders.router)
     app.include_router(bids.router)
     app.include_router(offers.router)
@@ -127,4 +131,3 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(administration.router)
     app.include_router(sockets.router)
     admin_pages.install(app)
-    return app

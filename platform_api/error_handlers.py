@@ -37,6 +37,7 @@ CONFLICTS = {
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),
     "device_assignments_open": ("assignment_overlap", "The device is assigned to a vehicle at that time."),
     "data_exports_one": ("export_in_progress", "An export of this data is being written."),
+    "geofence_groups_name": ("group_name_taken", "You have a group of this name."),
     "bulk_exports_one": ("export_in_progress", "An export of this data is being written."),
     "erasures_one": ("erasure_confirmed", "An erasure of this data has been asked for."),
     "duty_periods_open": ("duty_overlap", "You are on duty already."),

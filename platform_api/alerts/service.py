@@ -5,7 +5,7 @@ again (`dedup`), end it or withdraw it. `raise_alert` is the one door: whoever e
 how, is decided in `_insert`, which runs once for each thing that is news to a party.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
-from platform_api.alerts import repository
+from platform_api.alerts import repository, texting
 from platform_api.alerts.models import Alert
 from platform_api.alerts.texts import kinds, render
 from platform_api.errors import BadRequest, NotFound
@@ -34,8 +34,13 @@ def raise_alert(
     vehicle_id: int | None = None,
     facts: Mapping[str, Any] | None = None,
     dedup: str | None = None,
+    ended_at: datetime | None = None,
+    sms_to: Collection[UUID] = (),
 ) -> Alert:
     """Tell a party (`Actor.party_id` of its people) what happened at the event time `at`.
+
+    `ended_at`: since when it is over, None = it lasts, or is a moment. `sms_to`: people of the party who
+    get a text message when it is news, beside those whom its rules name.
 
     `kind` is one of `platform_api/alerts/texts/*.toml`, `facts` what its texts name, as JSON; KeyError
     when one is missing. The same `dedup` again revises the party's alert: it stays acknowledged, unless
@@ -46,20 +51,21 @@ def raise_alert(
         render(kind, given, language)
     row = {
         "party_id": party_id, "kind": kind, "severity": kinds()[kind].severity, "order_id": order_id,
-        "vehicle_id": vehicle_id, "facts": given, "at": at, "dedup": dedup, "recorded_at": now, "updated_at": now,
+        "vehicle_id": vehicle_id, "facts": given, "at": at, "ended_at": ended_at, "dedup": dedup, "recorded_at": now, "updated_at": now,
     }  # fmt: skip
     inserted = _insert(session, row)
     if inserted is not None:
         _tell_systems(session, inserted, now)
+        texting.text(session, inserted, sms_to, now)
         return inserted
     assert dedup is not None
     (alert,) = repository.told(session, dedup, party_id)
     if alert.withdrawn_at is not None:
         alert.acknowledged_at = alert.acknowledged_by = None
-    elif alert.at == at and alert.facts == given and alert.ended_at is None:
+    elif alert.at == at and alert.facts == given and alert.ended_at == ended_at:
         return alert
     alert.at, alert.facts = at, given
-    alert.withdrawn_at = alert.ended_at = None
+    alert.withdrawn_at, alert.ended_at = None, ended_at
     _revised(alert, now)
     return alert
 

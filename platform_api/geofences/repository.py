@@ -1,5 +1,6 @@
 """Queries over geofences; each starts from what the actor may see."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from platform_api.actor import Actor, Role
 from platform_api.fleet.models import Vehicle
 from platform_api.geofences.models import Geofence
 from platform_api.pagination import PageQuery, fetch_page
+
+MAX_EXPORTED = 10_000
 
 # Orders build on geofences, so this package reads their table and not their code.
 CARRYING_SINCE_SQL = text("""
@@ -48,6 +51,12 @@ def find_geofence(session: Session, actor: Actor, geofence_id: int, *, lock: boo
 def page_geofences(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Geofence], str | None]:
     """Without the retired ones."""
     return fetch_page(session, _visible(actor).where(Geofence.retired_at.is_(None)), [Geofence.id], query)
+
+
+def all_geofences(session: Session, actor: Actor) -> Sequence[Geofence]:
+    """Those that the party drew itself and that are not retired, oldest first; at most MAX_EXPORTED."""
+    statement = select(Geofence).where(Geofence.owner_id == actor.party_id, Geofence.retired_at.is_(None))
+    return session.scalars(statement.order_by(Geofence.id).limit(MAX_EXPORTED)).all()
 
 
 def watched_vehicle_ids(session: Session, vehicle_id: int | None, carrier_id: UUID | None) -> list[int]:

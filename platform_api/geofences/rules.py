@@ -7,6 +7,8 @@ from uuid import UUID
 from platform_api.actor import Actor, Role
 from platform_api.errors import Conflict, Forbidden, Invalid
 
+MAX_GROUPS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -45,6 +47,19 @@ def decide_watch(
 def check_period(valid_from: datetime | None, valid_until: datetime | None) -> None:
     if valid_from is not None and valid_until is not None and valid_until <= valid_from:
         raise Invalid("invalid_period", "valid_until must be after valid_from.")
+
+
+def check_changeable(*, retired: bool, in_use: bool, redraws: bool) -> None:
+    """A name may always change; the shape that an order under way is judged by may not. Raises Conflict."""
+    if retired:
+        raise Conflict("geofence_retired", "This geofence is retired.")
+    if redraws:
+        check_retirable(in_use=in_use)
+
+
+def check_group_room(existing: int) -> None:
+    if existing >= MAX_GROUPS:
+        raise Conflict("too_many_groups", f"At most {MAX_GROUPS} groups.", limit=MAX_GROUPS)
 
 
 def check_retirable(*, in_use: bool) -> None:

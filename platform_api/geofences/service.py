@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from geofence.errors import FenceError
@@ -15,7 +16,7 @@ from platform_api.errors import Invalid, NotFound
 from platform_api.fleet import repository as fleet_repository
 from platform_api.fleet import service as fleet
 from platform_api.geofences import repository, rules
-from platform_api.geofences.models import Geofence
+from platform_api.geofences.models import Geofence, GeofenceGroup
 
 
 def draw_geofence(
@@ -29,8 +30,11 @@ def draw_geofence(
     valid_from: datetime | None,
     valid_until: datetime | None,
     now: datetime,
+    group_id: int | None = None,
 ) -> Geofence:
     """A person's geofence, watching what this person may see."""
+    if group_id is not None:
+        get_group(session, actor, group_id)
     since = None
     if vehicle_id is not None and (actor.role is Role.CARRIER or actor.is_administrator):
         fleet.get_vehicle(session, actor, vehicle_id)
@@ -50,6 +54,7 @@ def draw_geofence(
         valid_from=watch.valid_from,
         valid_until=valid_until,
         now=now,
+        group_id=group_id,
     )
 
 
@@ -65,6 +70,8 @@ def create_geofence(
     valid_from: datetime | None,
     now: datetime,
     valid_until: datetime | None = None,
+    group_id: int | None = None,
+    replaces_id: int | None = None,
 ) -> Geofence:
     """Insert a fence and have ingest fold what it watches again from `valid_from` (None = all of the past).
 
@@ -81,6 +88,9 @@ def create_geofence(
         carrier_id=carrier_id,
         valid_from=valid_from,
         valid_until=valid_until,
+        group_id=group_id,
+        replaces_id=replaces_id,
+        version=1,
         created_at=now,
         updated_at=now,
     )
@@ -113,6 +123,25 @@ def get_geofence(session: Session, actor: Actor, geofence_id: int) -> Geofence:
     if geofence is None:
         raise NotFound("geofence_not_found", "There is no such geofence.")
     return geofence
+
+
+def get_own_geofence(session: Session, actor: Actor, geofence_id: int, *, lock: bool = False) -> Geofence:
+    """One that the actor's party drew itself. Raises NotFound `geofence_not_found`."""
+    geofence = repository.find_geofence(session, actor, geofence_id, lock=lock)
+    if geofence is None or geofence.owner_id != actor.party_id:
+        raise NotFound("geofence_not_found", "There is no such geofence.")
+    return geofence
+
+
+def get_group(session: Session, actor: Actor, group_id: int, *, lock: bool = False) -> GeofenceGroup:
+    """Raises NotFound `geofence_group_not_found`."""
+    statement = select(GeofenceGroup).where(
+        GeofenceGroup.id == group_id, GeofenceGroup.party_id == actor.party_id
+    )
+    group = session.scalar(statement.with_for_update() if lock else statement)
+    if group is None:
+        raise NotFound("geofence_group_not_found", "You have no such group of geofences.")
+    return group
 
 
 def retire_geofence(session: Session, actor: Actor, geofence_id: int, *, now: datetime) -> None:

@@ -47,6 +47,8 @@ class Handled:
     order_id: UUID | None = None
     actions: tuple[Action, ...] = ()
     repeated: bool = False
+    # of the crossing, for whoever has rules about geofences; None when it was handled before
+    visit_id: int | None = None
 
 
 def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handled:
@@ -62,8 +64,9 @@ def handle_crossing(session: Session, crossing_id: int, now: datetime) -> Handle
     if not visits.mark_handled(session, crossing_id, now):
         return Handled(order_id, repeated=True)
     if order is None or order.vehicle_id != crossing.vehicle_id:
-        return Handled()
-    return Handled(order.id, tuple(refresh(session, order, now, crossing)))
+        return Handled(visit_id=crossing.visit_id)
+    actions = tuple(refresh(session, order, now, crossing))
+    return Handled(order.id, actions, visit_id=crossing.visit_id)
 
 
 def _mark_way(session: Session, crossing: visits.Crossing, now: datetime) -> None:

@@ -4,6 +4,7 @@ from config import clock
 from config.celery_app import celery_app
 from config.database import transaction
 from config.logging import get_logger
+from platform_api.alert_rules import watching
 from platform_api.orders import calling_off, following, service
 
 log = get_logger(__name__)
@@ -12,7 +13,10 @@ log = get_logger(__name__)
 @celery_app.task(name="orders.on_crossing")
 def on_crossing(crossing_id: int) -> None:
     with transaction() as session:
-        handled = following.handle_crossing(session, crossing_id, clock.now())
+        now = clock.now()
+        handled = following.handle_crossing(session, crossing_id, now)
+        if handled.visit_id is not None:
+            watching.on_visit(session, handled.visit_id, now)
     if handled.actions:
         log.info(
             "crossing moved an order",

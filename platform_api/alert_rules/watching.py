@@ -1,0 +1,176 @@
+"""What happened on the road meets the rules of those it concerns. The edge commits.
+
+A geofence's rules are those of its owner: the fence itself was drawn within what he may see. Rules about
+intervals are the carrier's, about its own vehicles.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select, text
+from sqlalchemy.orm import Session
+
+from platform_api.alert_rules import rules
+from platform_api.alert_rules.models import AlertRule
+from platform_api.alert_rules.periods import periods_of
+from platform_api.alert_rules.rules import Lasting, Rule, Stay, Trigger, Wanted
+from platform_api.alerts import service as alerts
+
+# The longest dwell of a rule, and then some: older open visits were judged long ago.
+DWELL_HORIZON = timedelta(days=9)
+
+_VISIT = text("""
+SELECT v.id, v.vehicle_id, v.geofence_id, v.entered_at, v.exited_at, v.retracted_at, x.plate,
+       g.name AS geofence, g.owner_id, g.group_id
+FROM visits v JOIN geofences g ON g.id = v.geofence_id JOIN vehicles x ON x.id = v.vehicle_id
+WHERE v.id = :id
+""")
+
+# Of open visits only those that some rule about dwelling may be waiting for.
+_OPEN_VISITS = text("""
+SELECT v.id FROM visits v JOIN geofences g ON g.id = v.geofence_id
+WHERE v.exited_at IS NULL AND v.retracted_at IS NULL AND v.entered_at > :since AND g.retired_at IS NULL AND v.id > :after
+  AND EXISTS (
+    SELECT FROM alert_rules r
+    WHERE r.party_id = g.owner_id AND r.trigger = 'dwell' AND r.enabled AND r.deleted_at IS NULL
+      AND v.entered_at + r.dwell_minutes * interval '1 minute' <= :now
+      AND NOT EXISTS (
+        SELECT FROM alerts a WHERE a.party_id = r.party_id AND a.withdrawn_at IS NULL
+          AND a.dedup = 'rule/' || r.id || '/visit/' || v.id))
+ORDER BY v.id LIMIT :row_limit
+""")
+
+_INTERVAL_CHANGES = text("""
+SELECT id, interval_id FROM interval_changes WHERE handled_at IS NULL ORDER BY id LIMIT :row_limit
+FOR UPDATE SKIP LOCKED
+""")
+
+_HANDLED = text("UPDATE interval_changes SET handled_at = :now WHERE id = ANY (:ids)")
+
+_INTERVALS = text("""
+SELECT i.id, i.vehicle_id, i.kind, i.started_at, i.ended_at, i.retracted_at, x.plate, x.carrier_id
+FROM intervals i JOIN vehicles x ON x.id = i.vehicle_id
+WHERE i.id = ANY (:ids)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an alert of a rule is about."""
+
+    kind: str
+    key: str
+    vehicle_id: int
+    facts: dict[str, Any]
+
+
+def on_visit(session: Session, visit_id: int, now: datetime) -> int:
+    """Tell what the owner's rules say of this visit as it stands now; how many rules it concerns."""
+    visit = session.execute(_VISIT, {"id": visit_id}).one_or_none()
+    if visit is None or visit.owner_id is None:
+        return 0
+    found = _rules_about(session, visit.owner_id, visit.vehicle_id, rules.OF_GEOFENCES).where(
+        or_(AlertRule.geofence_id == visit.geofence_id, AlertRule.geofence_id.is_(None)),
+        or_(AlertRule.group_id == visit.group_id, AlertRule.group_id.is_(None)),
+    )
+    stay = Stay(visit.entered_at, visit.exited_at, visit.retracted_at is not None)
+    concerned = session.scalars(found).all()
+    for row in concerned:
+        wanted = rules.judge_stay(rule_of(row), stay, now)
+        facts = {
+            "plate": visit.plate,
+            "geofence": visit.geofence,
+            "geofence_id": visit.geofence_id,
+            "visit_id": visit.id,
+            "entered_at": visit.entered_at.isoformat(),
+            "minutes": row.dwell_minutes,
+        }
+        told = _Told(f"geofence_{row.trigger}", f"visit/{visit.id}", visit.vehicle_id, facts)
+        _tell(session, row, wanted, told, now)
+    return len(concerned)
+
+
+def open_visits(session: Session, now: datetime, *, after: int, limit: int) -> Sequence[int]:
+    """Ids of visits that have become long enough for a rule that has not told so, from above `after`."""
+    values = {"now": now, "since": now - DWELL_HORIZON, "after": after, "row_limit": limit}
+    return session.scalars(_OPEN_VISITS, values).all()
+
+
+def on_interval_changes(session: Session, now: datetime, limit: int) -> int:
+    """Handle the oldest changes of intervals that nobody has; how many."""
+    changes = session.execute(_INTERVAL_CHANGES, {"row_limit": limit}).all()
+    if not changes:
+        return 0
+    session.execute(_HANDLED, {"now": now, "ids": [change.id for change in changes]})
+    intervals = session.execute(_INTERVALS, {"ids": sorted({change.interval_id for change in changes})}).all()
+    by_party = _interval_rules(session, {row.carrier_id for row in intervals if row.carrier_id})
+    for row in intervals:
+        for rule_row in by_party.get(row.carrier_id, ()):
+            if rule_row.vehicle_id in (None, row.vehicle_id) and row.kind in rule_row.kinds:
+                _tell_interval(session, rule_row, row, now)
+    return len(changes)
+
+
+def _interval_rules(session: Session, parties: set[UUID]) -> dict[UUID, list[AlertRule]]:
+    statement = _live().where(AlertRule.party_id.in_(parties), AlertRule.trigger == Trigger.INTERVAL)
+    found: dict[UUID, list[AlertRule]] = {}
+    for row in session.scalars(statement):
+        found.setdefault(row.party_id, []).append(row)
+    return found
+
+
+def _tell_interval(session: Session, row: AlertRule, interval: Any, now: datetime) -> None:
+    lasting = Lasting(
+        interval.kind, interval.started_at, interval.ended_at, interval.retracted_at is not None
+    )
+    facts = {"plate": interval.plate, "event": interval.kind, "interval_id": interval.id}
+    told = _Told("vehicle_event", f"interval/{interval.id}", interval.vehicle_id, facts)
+    _tell(session, row, rules.judge_interval(rule_of(row), lasting), told, now)
+
+
+def _tell(session: Session, row: AlertRule, wanted: Wanted | None, told: _Told, now: datetime) -> None:
+    dedup = f"rule/{row.id}/{told.key}"
+    if wanted is None:
+        alerts.withdraw_alert(session, dedup, now=now)
+        return
+    alerts.raise_alert(
+        session,
+        party_id=row.party_id,
+        kind=told.kind,
+        at=wanted.at,
+        now=now,
+        vehicle_id=told.vehicle_id,
+        facts={**told.facts, "rule": row.name, "rule_id": row.id, "event_at": wanted.at.isoformat()},
+        dedup=dedup,
+        ended_at=wanted.ended_at,
+        sms_to=[UUID(user_id) for user_id in row.sms_to],
+    )
+
+
+def rule_of(row: AlertRule) -> Rule:
+    return Rule(
+        trigger=Trigger(row.trigger),
+        since=row.created_at,
+        schedule=periods_of(row.schedule),
+        dwell=None if row.dwell_minutes is None else timedelta(minutes=row.dwell_minutes),
+        kinds=frozenset(row.kinds),
+    )
+
+
+def _live() -> Any:
+    return select(AlertRule).where(AlertRule.enabled, AlertRule.deleted_at.is_(None))
+
+
+def _rules_about(session: Session, party_id: UUID, vehicle_id: int, triggers: Iterable[Trigger]) -> Any:
+    return (
+        _live()
+        .where(
+            AlertRule.party_id == party_id,
+            AlertRule.trigger.in_(triggers),
+            or_(AlertRule.vehicle_id == vehicle_id, AlertRule.vehicle_id.is_(None)),
+        )
+        .order_by(AlertRule.id)
+    )
