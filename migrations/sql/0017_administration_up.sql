@@ -68,7 +68,7 @@ CREATE INDEX audit_log_time ON audit_log (recorded_at);
 CREATE FUNCTION audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     context jsonb := current_setting('mess.audit', true)::jsonb;
-    secrets text[] := ARRAY['password_hash', 'secret', 'key_hash', 'token_hash', 'code_hash', 'salt'];
+    secrets text[] := ARRAY['password_hash', 'secret', 'key_hash', 'token_hash', 'code_hash', 'salt', 'token'];
     was jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) - secrets END;
     now_is jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) - secrets END;
     key jsonb;

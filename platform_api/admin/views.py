@@ -28,7 +28,7 @@ from platform_api.tracking_links.models import TrackingLink
 from platform_api.vehicle_types.models import VehicleType
 from platform_api.webhooks.models import WebhookDelivery, WebhookEndpoint
 
-SECRETS = frozenset({"password_hash", "secret", "key_hash", "token_hash", "code_hash", "salt"})
+SECRETS = frozenset({"password_hash", "secret", "key_hash", "token_hash", "code_hash", "salt", "token"})
 
 
 class _Read(ModelView):

@@ -14,6 +14,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from platform_api.alert_rules import rules
+from platform_api.alert_rules.event_names import event_names
 from platform_api.alert_rules.models import AlertRule
 from platform_api.alert_rules.periods import periods_of
 from platform_api.alert_rules.rules import Lasting, Rule, Stay, Trigger, Wanted
@@ -126,7 +127,14 @@ def _tell_interval(session: Session, row: AlertRule, interval: Any, now: datetim
     lasting = Lasting(
         interval.kind, interval.started_at, interval.ended_at, interval.retracted_at is not None
     )
-    facts = {"plate": interval.plate, "event": interval.kind, "interval_id": interval.id}
+    names = event_names()[interval.kind]
+    facts = {
+        "plate": interval.plate,
+        "event": interval.kind,
+        "event_fr": names["fr"],
+        "event_en": names["en"],
+        "interval_id": interval.id,
+    }
     told = _Told("vehicle_event", f"interval/{interval.id}", interval.vehicle_id, facts)
     _tell(session, row, rules.judge_interval(rule_of(row), lasting), told, now)
 

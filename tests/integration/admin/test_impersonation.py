@@ -1,6 +1,7 @@
 """Acting as somebody else: with a reason, told, noted, limited; and what administrators change is on record."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +46,7 @@ def begin(root: Person, user: Person, **more: Any) -> dict[str, Any]:
 
 def acting(user: Person, begun: dict[str, Any]) -> Person:
     """The user, as the administrator is him."""
-    return Person(user.client, user.id, user.phone, user.role, {"Authorization": f"Bearer {begun['token']}"})
+    return replace(user, headers={"Authorization": f"Bearer {begun['token']}"})
 
 
 def test_he_sees_what_the_user_sees_who_is_told_and_each_request_is_noted(world: World, root: Person) -> None:

@@ -82,6 +82,19 @@ def test_a_wrong_password_and_somebody_who_is_no_administrator(
     assert [row["action"] for row in noted] == ["sign_in_refused"]
 
 
+def test_guessing_locks_the_number_for_this_address_and_not_for_ever(
+    client: httpx.Client, root: Person
+) -> None:
+    with browser(client) as page:
+        for _ in range(6):
+            assert sign_in(page, root.phone, "wrong").status_code == 400
+        assert sign_in(page, root.phone).status_code == 400, "locked, although the password is right"
+        now = clock.now()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clock, "now", lambda: now + timedelta(hours=1, seconds=1))
+            assert sign_in(page, root.phone).status_code == 302
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_every_list_opens_and_shows_no_secret(page: httpx.Client, view: Any) -> None:
     answer = page.get(f"/admin/{view.identity}/list")
