@@ -1,7 +1,7 @@
 """Administration."""
 
 from platform_api.actor import Role
-from tests.integration.walk.entries import Call, Entry
+from tests.integration.walk.entries import EVERYBODY, Call, Entry
 from tests.integration.walk.world import World
 from tests.support.api import person
 
@@ -31,5 +31,8 @@ ENTRIES = [
         ok="administrator",
         forbidden=OTHERS,
     ),
+    # The pages themselves have a sign-in of their own: tests/integration/admin/test_pages.py.
+    Entry("GET /admin", ok=EVERYBODY, public=True, also=(308,), open=True),
+    Entry("MOUNT /admin"),
     Entry(f"GET {ADMIN}audit/", ok="administrator", forbidden=OTHERS),
 ]
