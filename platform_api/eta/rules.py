@@ -145,7 +145,8 @@ class Estimate:
 
 def estimate(way: Way, seen: Observed, *, position_time: datetime, assumed: Assumed) -> Estimate:
     """From the position's own time on: a truck that stands gets later and later."""
-    planned_ms = way.remaining_m / way.driving_s if way.driving_s > 0 else assumed.speed_kmh / 3.6
+    # Less than a second of driving says nothing about a speed, and divides badly.
+    planned_ms = way.remaining_m / way.driving_s if way.driving_s >= 1 else assumed.speed_kmh / 3.6
     factor = pace(seen, planned_ms)
     driving_s = way.driving_s / factor
     late = _LATE_PLAN if way.planned else _LATE_LINE

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from platform_api.eta import rules
@@ -87,6 +87,7 @@ def test_the_legs_begin_in_order_on_the_line(points: list[Point], legs: list[Leg
     assert starts[-1] == pytest.approx(line.length_m)
 
 
+@example(Way(1.0, 5e-324, 0.0, 0, planned=True), Observed(1.0, 600.0))
 @given(lefts, drives)
 def test_the_bounds_hold_the_estimate_and_nobody_arrives_before_he_was_seen(way: Way, seen: Observed) -> None:
     found = rules.estimate(way, seen, position_time=NOON, assumed=ASSUMED)
