@@ -47,6 +47,7 @@ from platform_api.routing import endpoints as routing
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
+from platform_api.tracking_links import endpoints as tracking_links
 from platform_api.vehicle_types import endpoints as vehicle_types
 from platform_api.watch import endpoints as watch
 from platform_api.webhooks import endpoints as webhooks
@@ -123,6 +124,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(duty.router)
     app.include_router(privacy.router)
     app.include_router(tracking.router)
+    app.include_router(tracking_links.router)
     app.include_router(accounting.router)
     app.include_router(alerts.router)
     app.include_router(api_keys.router)

@@ -17,6 +17,8 @@ from platform_api.error_bodies import error_body
 log = get_logger(__name__)
 
 REQUEST_ID_HEADER = b"x-request-id"
+# Whoever reads such an address can follow the order.
+_SECRET = re.compile(r"^((?:/api/v1)?/track/)[^/]+")
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -58,7 +60,9 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception:
-            log.exception("unexpected error", method=scope["method"], path=scope["path"])
+            log.exception(
+                "unexpected error", method=scope["method"], path=_SECRET.sub(r"\1...", scope["path"])
+            )
             if status:
                 raise  # half a response is out: only a broken connection tells the client
             await _send_error(
@@ -72,7 +76,7 @@ class RequestContext:
         log.info(
             "request",
             method=scope["method"],
-            path=scope["path"],
+            path=_SECRET.sub(r"\1...", scope["path"]),
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 1),
         )

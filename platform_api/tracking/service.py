@@ -112,11 +112,11 @@ def trace_route(session: Session, actor: Actor, order_id: UUID, *, now: datetime
     actual = route.NOWHERE
     if window is not None and order.vehicle_id is not None:
         access.note_read(session, actor, order.driver_id, Access.ROUTE_READ, order_id, now=now)
-        actual = _actual_way(session, order.vehicle_id, window, window.end or _device_now(now))
+        actual = actual_way(session, order.vehicle_id, window, window.end or _device_now(now))
     return Route(places, planned, route.length_km(planned), actual)
 
 
-def _actual_way(session: Session, vehicle_id: int, window: rules.Window, end: datetime) -> Way:
+def actual_way(session: Session, vehicle_id: int, window: rules.Window, end: datetime) -> Way:
     """By the vehicle's own rules, as ingest has them: both name the same source at every moment."""
     judged_by = telemetry.rules_of_vehicle(session, vehicle_id)
     seconds = (end - window.start).total_seconds()
