@@ -38,6 +38,7 @@ from platform_api.kyc import endpoints as kyc
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.offers import endpoints as offers
 from platform_api.orders import endpoints as orders
+from platform_api.orders import paper_endpoints as order_papers
 from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
@@ -110,6 +111,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(geofence_groups.router)
     app.include_router(alert_rules.router)
     app.include_router(orders.router)
+    app.include_router(order_papers.router)
     app.include_router(bids.router)
     app.include_router(offers.router)
     app.include_router(brokerage.router)
