@@ -1,3 +1,5 @@
+ALTER TABLE vehicle_states DROP COLUMN cell;
+DROP TABLE vehicle_unavailabilities;
 DROP TRIGGER devices_revoked ON devices;
 DROP TRIGGER mqtt_credentials_deleted ON mqtt_credentials;
 DROP TRIGGER mqtt_credentials_revoked ON mqtt_credentials;

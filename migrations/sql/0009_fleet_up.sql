@@ -151,3 +151,27 @@ $$ BEGIN PERFORM revoke_mqtt(OLD.uid); RETURN NULL; END $$;
 CREATE TRIGGER devices_revoked AFTER UPDATE OF disabled, user_id, uid ON devices FOR EACH ROW
     WHEN (OLD.disabled IS DISTINCT FROM NEW.disabled OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.uid <> NEW.uid)
     EXECUTE FUNCTION device_revoked();
+
+-- When a vehicle cannot be had --------------------------------------------------------
+CREATE TABLE vehicle_unavailabilities (
+    id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    vehicle_id       bigint NOT NULL REFERENCES vehicles (id),
+    -- half-open; NULL = until somebody ends it
+    starts_at        timestamptz NOT NULL,
+    ends_at          timestamptz,
+    reason           text NOT NULL CHECK (reason IN ('maintenance', 'breakdown', 'inspection', 'crew', 'other')),
+    note             text NOT NULL DEFAULT '',
+    created_by       uuid NOT NULL REFERENCES users (id),
+    created_at       timestamptz NOT NULL,
+    version          integer NOT NULL DEFAULT 1,
+    CHECK (ends_at > starts_at)
+);
+CREATE INDEX vehicle_unavailabilities_vehicle ON vehicle_unavailabilities (vehicle_id, starts_at);
+
+-- Who is near ---------------------------------------------------------------------------
+-- A cell of 1/20 degree (5.5 km from south to north), rows of 8,192 cells each (180 degrees east is one of its own). The index is on the cell and
+-- not on the position: it changes only when the truck leaves its cell, so that nearly every update of ingest
+-- stays a heap-only one.
+ALTER TABLE vehicle_states ADD COLUMN cell integer
+    GENERATED ALWAYS AS ((floor((lat + 90) * 20) * 8192 + floor((lon + 180) * 20))::integer) STORED;
+CREATE INDEX vehicle_states_cell ON vehicle_states (cell);

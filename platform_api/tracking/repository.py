@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from platform_api.orders.rules import UNDERWAY
 from platform_api.telemetry.rules import MAX_OPEN
 from platform_api.tracking.route import Fix
-from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window
+from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window, cell_ranges
 
 _ORDER = text("""
 SELECT id, status, shipper_id, broker_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
@@ -68,21 +68,32 @@ WHERE a.vehicle_id = :vehicle_id
 ORDER BY p.time, d.priority, a.device_id
 """)
 
-# vehicle_states has one row a vehicle and is rewritten by every ingest batch: an index on its position
-# would cost each of those updates (no HOT), a scan of some thousand rows costs this one query.
-_AVAILABLE = text("""
+_CANDIDATES = """
 SELECT v.id AS vehicle_id, v.plate, v.name AS vehicle_name, v.capacity_kg,
        u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, d.kind AS source, NOT s.mock AS trusted
-FROM vehicle_states s
-JOIN vehicles v ON v.id = s.vehicle_id
+FROM {source}
 JOIN users u ON u.id = v.driver_id
 LEFT JOIN devices d ON d.id = s.device_id
 WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWEEN :west AND :east
   AND v.available AND NOT u.disabled
-  AND (CAST(:carrier_id AS uuid) IS NULL OR v.carrier_id = :carrier_id)
+  AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
+                  AND a.starts_at <= :now AND (a.ends_at IS NULL OR a.ends_at > :now))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
-""")
+"""
+# Of the whole market: the rows of cells under the box, each a range of the index on `cell`.
+_AVAILABLE = text(
+    _CANDIDATES.format(
+        source="""unnest(CAST(:first_cells AS int[]), CAST(:last_cells AS int[])) AS r (first_cell, last_cell)
+JOIN vehicle_states s ON s.cell BETWEEN r.first_cell AND r.last_cell
+JOIN vehicles v ON v.id = s.vehicle_id"""
+    )
+)
+# A carrier has few vehicles: they are looked at one by one.
+_AVAILABLE_OF_CARRIER = text(
+    _CANDIDATES.format(source="vehicles v JOIN vehicle_states s ON s.vehicle_id = v.id")
+    + "  AND v.carrier_id = :carrier_id"
+)
 
 _LAST_POSITION = text("""
 SELECT s.time, s.lat, s.lon, s.speed_kmh, s.heading_deg, s.accuracy_m, s.mock, d.kind AS source
@@ -200,21 +211,25 @@ def fixes(
 
 
 def available(
-    session: Session, box: Box, *, fresh_since: datetime, carrier_id: UUID | None
+    session: Session, box: Box, *, fresh_since: datetime, now: datetime, carrier_id: UUID | None
 ) -> list[Candidate]:
-    """Vehicles with a driver and a fresh position in the box, without a job; of one carrier if given."""
-    rows = session.execute(
-        _AVAILABLE,
-        {
-            "fresh_since": fresh_since,
-            "south": box.south,
-            "north": box.north,
-            "west": box.west,
-            "east": box.east,
-            "carrier_id": carrier_id,
-            "underway": list(UNDERWAY),
-        },
-    )
+    """Vehicles with a driver and a fresh position in the box, that can be had and have no job; of one carrier if given."""
+    values: dict[str, Any] = {
+        "fresh_since": fresh_since,
+        "now": now,
+        "south": box.south,
+        "north": box.north,
+        "west": box.west,
+        "east": box.east,
+        "underway": list(UNDERWAY),
+    }
+    if carrier_id is not None:
+        rows = session.execute(_AVAILABLE_OF_CARRIER, {**values, "carrier_id": carrier_id})
+    else:
+        ranges = cell_ranges(box)
+        values["first_cells"] = [first for first, _ in ranges]
+        values["last_cells"] = [last for _, last in ranges]
+        rows = session.execute(_AVAILABLE, values)
     return [Candidate(**row._mapping) for row in rows]
 
 

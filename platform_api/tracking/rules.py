@@ -162,6 +162,33 @@ def bounding_box(lat: float, lon: float, radius_km: float) -> Box:
     return Box(south, north, lon - side, lon + side)
 
 
+# As the generated column `vehicle_states.cell` counts them.
+CELLS_PER_DEGREE = 20
+CELLS_PER_ROW = 8192
+
+
+def cell_ranges(box: Box) -> list[tuple[int, int]]:
+    """The cells that the box touches, row by row, as closed ranges of `vehicle_states.cell`."""
+    west = math.floor((box.west + 180) * CELLS_PER_DEGREE)
+    east = math.floor((box.east + 180) * CELLS_PER_DEGREE)
+    south = math.floor((box.south + 90) * CELLS_PER_DEGREE)
+    north = math.floor((box.north + 90) * CELLS_PER_DEGREE)
+    return [(row * CELLS_PER_ROW + west, row * CELLS_PER_ROW + east) for row in range(south, north + 1)]
+
+
+# The nearest few are looked for in growing circles, so that a town full of trucks is not read whole.
+FIRST_RADIUS_KM = 2.0
+
+
+def next_radius(radius_km: float, found: int, *, wanted: int, most_km: float) -> float:
+    """The next circle to look in, after `found` in one of `radius_km`: as large as `wanted` should take, and a half.
+
+    Where few were found that guess is a poor one: it is at most four times as wide.
+    """
+    growth = math.sqrt(1.5 * wanted / found) if found else 4.0
+    return min(radius_km * min(max(growth, 1.5), 4.0), most_km)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An available vehicle with its last position."""

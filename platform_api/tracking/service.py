@@ -136,13 +136,20 @@ def find_nearby_drivers(
     if actor.role not in NEARBY_ROLES and not actor.is_administrator:
         raise Forbidden("role_not_allowed", f"Only for: {', '.join(NEARBY_ROLES)}.")
     own = actor.role is Role.CARRIER and not actor.is_administrator
-    candidates = repository.available(
-        session,
-        rules.bounding_box(lat, lon, radius_km),
-        fresh_since=now - timedelta(minutes=get_settings().driver_fresh_minutes),
-        carrier_id=actor.party_id if own else None,
-    )
-    return rules.rank(candidates, lat=lat, lon=lon, radius_km=radius_km, now=now)
+    within_km = radius_km if own else min(rules.FIRST_RADIUS_KM, radius_km)
+    while True:
+        candidates = repository.available(
+            session,
+            rules.bounding_box(lat, lon, within_km),
+            fresh_since=now - timedelta(minutes=get_settings().driver_fresh_minutes),
+            now=now,
+            carrier_id=actor.party_id if own else None,
+        )
+        found = rules.rank(candidates, lat=lat, lon=lon, radius_km=within_km, now=now)
+        # Nobody outside the circle is nearer than those in it.
+        if len(found) == rules.MAX_DRIVERS or within_km >= radius_km:
+            return found
+        within_km = rules.next_radius(within_km, len(found), wanted=rules.MAX_DRIVERS, most_km=radius_km)
 
 
 def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> View:
