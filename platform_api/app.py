@@ -18,6 +18,7 @@ from platform_api.admin import site as admin_pages
 from platform_api.alert_rules import endpoints as alert_rules
 from platform_api.alerts import endpoints as alerts
 from platform_api.api_keys import endpoints as api_keys
+from platform_api.availability import endpoints as availability
 from platform_api.bids import endpoints as bids
 from platform_api.brokerage import endpoints as brokerage
 from platform_api.commands import endpoints as commands
@@ -35,6 +36,7 @@ from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
 from platform_api.geofences import group_endpoints as geofence_groups
 from platform_api.kyc import endpoints as kyc
+from platform_api.limits import endpoints as limits
 from platform_api.middleware import BodyLimit, RequestContext
 from platform_api.offers import endpoints as offers
 from platform_api.orders import endpoints as orders
@@ -104,6 +106,8 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(vehicle_types.router)
     app.include_router(vehicle_endpoints.router)
     app.include_router(fleet_documents.router)
+    app.include_router(limits.router)
+    app.include_router(availability.router)
     app.include_router(fleet.router)
     app.include_router(presence.router)
     app.include_router(commands.router)

@@ -32,6 +32,7 @@ HTTP_CODES = {
 # Constraint -> the conflict it means. The constraint is the judge of races that a check before it loses.
 CONFLICTS = {
     "users_phone_key": ("phone_taken", "An account with this phone number exists."),
+    "legal_limits_key": ("limit_exists", "There is such a limit from that day on."),
     "vehicle_types_pkey": ("vehicle_type_taken", "A vehicle type with this code exists."),
     "vehicles_plate_key": ("plate_taken", "A vehicle with this plate is registered."),
     "devices_uid_key": ("device_uid_taken", "A device with this uid is registered."),

@@ -1,3 +1,4 @@
+DROP TABLE legal_limits;
 ALTER TABLE vehicle_states DROP COLUMN cell;
 DROP TABLE vehicle_unavailabilities;
 DROP TRIGGER devices_revoked ON devices;

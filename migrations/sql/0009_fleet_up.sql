@@ -175,3 +175,59 @@ CREATE INDEX vehicle_unavailabilities_vehicle ON vehicle_unavailabilities (vehic
 ALTER TABLE vehicle_states ADD COLUMN cell integer
     GENERATED ALWAYS AS ((floor((lat + 90) * 20) * 8192 + floor((lon + 180) * 20))::integer) STORED;
 CREATE INDEX vehicle_states_cell ON vehicle_states (cell);
+
+-- Legal limits of weights and sizes -----------------------------------------------------
+-- Rows and not constants: countries change them. What is in force on a day is the newest row by valid_from.
+CREATE TABLE legal_limits (
+    id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- ISO 3166-1 alpha-2
+    country             text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    what                text NOT NULL CHECK (what IN (
+        'gross_weight', 'steering_axle', 'single_axle', 'tandem', 'tridem', 'width', 'width_refrigerated', 'height',
+        'length', 'tolerance', 'fine_overload_national', 'fine_overload_international', 'fine_size',
+        'fine_loading_site', 'waybill_from')),
+    -- NULL = whatever stands on the road
+    axle_configuration  text,
+    amount              double precision NOT NULL CHECK (amount >= 0),
+    unit                text NOT NULL CHECK (unit IN ('kg', 'm', '%', 'XOF', 'XOF/t')),
+    source              text NOT NULL,
+    -- false: one source only, or sources that differ
+    confirmed           boolean NOT NULL,
+    note                text NOT NULL DEFAULT '',
+    valid_from          date NOT NULL,
+    created_by          uuid REFERENCES users (id),
+    created_at          timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX legal_limits_key ON legal_limits (country, what, coalesce(axle_configuration, ''), valid_from);
+INSERT INTO legal_limits (country, what, axle_configuration, amount, unit, source, confirmed, note, valid_from) VALUES
+    ('SN', 'gross_weight', 'RIGID_2', 18000, 'kg', 'UEMOA 14/2005, fer.ci/pesage/reglement', true, '', '2005-12-16'),
+    ('SN', 'gross_weight', 'RIGID_3', 26000, 'kg', 'UEMOA 14/2005, fer.ci/pesage/reglement', true, '', '2005-12-16'),
+    ('SN', 'gross_weight', 'ARTICULATED_4', 38000, 'kg', 'UEMOA 14/2005', false, '', '2005-12-16'),
+    ('SN', 'gross_weight', 'ARTICULATED_5', 43000, 'kg', 'UEMOA 14/2005', false, '43 à 46 t selon les sources', '2005-12-16'),
+    ('SN', 'gross_weight', 'ARTICULATED_6', 51000, 'kg', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'gross_weight', 'ROAD_TRAIN_4', 38000, 'kg', 'UEMOA 14/2005', false, '', '2005-12-16'),
+    ('SN', 'gross_weight', 'ROAD_TRAIN_5', 43000, 'kg', 'UEMOA 14/2005', false, '43 à 46 t selon les sources', '2005-12-16'),
+    ('SN', 'gross_weight', 'ROAD_TRAIN_6', 51000, 'kg', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'steering_axle', NULL, 6000, 'kg', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'single_axle', NULL, 11500, 'kg', 'fer.ci/pesage/reglement', false, '12 t dans une autre table', '2005-12-16'),
+    ('SN', 'tandem', NULL, 16000, 'kg', 'UEMOA 14/2005', false, '16 à 20 t selon l''écartement', '2005-12-16'),
+    ('SN', 'tridem', NULL, 21000, 'kg', 'UEMOA 14/2005', false, '21 à 25 t selon l''écartement', '2005-12-16'),
+    ('SN', 'width', NULL, 2.55, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'width_refrigerated', NULL, 2.6, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'height', NULL, 4, 'm', 'UEMOA 14/2005', true, '4,50 m tolérés par circulaire', '2005-12-16'),
+    ('SN', 'length', 'RIGID_2', 12, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'RIGID_3', 12, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'RIGID_4', 12, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'ARTICULATED_3', 16.5, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'ARTICULATED_4', 16.5, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'ARTICULATED_5', 16.5, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'ARTICULATED_6', 16.5, 'm', 'UEMOA 14/2005', true, '', '2005-12-16'),
+    ('SN', 'length', 'ROAD_TRAIN_4', 18.75, 'm', 'UEMOA 14/2005', false, '22 m dans une source', '2005-12-16'),
+    ('SN', 'length', 'ROAD_TRAIN_5', 18.75, 'm', 'UEMOA 14/2005', false, '22 m dans une source', '2005-12-16'),
+    ('SN', 'length', 'ROAD_TRAIN_6', 18.75, 'm', 'UEMOA 14/2005', false, '22 m dans une source', '2005-12-16'),
+    ('SN', 'tolerance', NULL, 15, '%', 'leconomistedufaso.com 2022-11-07', true, 'dont 5 % pour la bascule', '2023-04-01'),
+    ('SN', 'fine_overload_national', NULL, 20000, 'XOF/t', 'malidirect.net, allafrica.com', true, '', '2005-12-16'),
+    ('SN', 'fine_overload_international', NULL, 60000, 'XOF/t', 'malidirect.net, allafrica.com', true, '', '2005-12-16'),
+    ('SN', 'fine_size', NULL, 100000, 'XOF', 'malidirect.net, allafrica.com', true, '', '2005-12-16'),
+    ('SN', 'fine_loading_site', NULL, 200000, 'XOF', 'malidirect.net, allafrica.com', true, 'par véhicule', '2005-12-16'),
+    ('SN', 'waybill_from', NULL, 7000, 'kg', 'memoireonline.com/03/22/12795', true, '', '2005-12-16');

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from config.celery_app import queue_after_commit
 from platform_api.actor import Actor
+from platform_api.availability import service as availability
 from platform_api.bids import market, repository, rules
 from platform_api.bids.rules import Deal
 from platform_api.detention import terms as detention
 from platform_api.errors import Conflict
-from platform_api.fleet_documents import service as fleet_documents
 from platform_api.orders import fences
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
@@ -35,14 +35,14 @@ def assign(
     """Everything else that is open on the order is lost: mark what won before.
 
     Raises Conflict `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and those
-    of `fleet_documents.service.ASSIGNABLE_ERRORS`.
+    of `availability.service.ASSIGNABLE_ERRORS`.
     """
     vehicle = repository.vehicle_snapshot(session, deal.vehicle_id, lock=True, besides=order.id)
     stays = deal.driver_id is not None and repository.drives_for(session, deal.driver_id, deal.carrier_id)
     driver_id = rules.assign_vehicle(deal, vehicle, driver_stays=stays)
     if not repository.hold_driver(session, driver_id):
         raise Conflict("vehicle_without_driver", "The vehicle of this bid has no driver.")
-    fleet_documents.check_assignable(session, deal.vehicle_id, driver_id, now)
+    availability.check_assignable(session, deal.vehicle_id, driver_id, now)
     order.carrier_id, order.driver_id = deal.carrier_id, driver_id
     order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
     order.assigned_at = now

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from platform_api.availability.service import ASSIGNABLE_ERRORS
 from platform_api.bids import counters, repository, service
 from platform_api.bids.rules import Seen
 from platform_api.bids.schemas import (
@@ -18,7 +19,6 @@ from platform_api.bids.schemas import (
     StandingOut,
 )
 from platform_api.deps import CurrentActor, NowDep, SessionDep
-from platform_api.fleet_documents.service import ASSIGNABLE_ERRORS
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.orders import service as orders
 from platform_api.orders.schemas import OrderOut, shown_order

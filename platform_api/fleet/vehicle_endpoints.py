@@ -1,15 +1,20 @@
 """/api/v1/fleet/vehicles/: a carrier's vehicles."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
+from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor, Role
-from platform_api.deps import SessionDep, require_role
+from platform_api.deps import NowDep, SessionDep, require_role
 from platform_api.fields import Id
 from platform_api.fleet import repository, service, vehicles
-from platform_api.fleet.vehicle_schemas import VehicleChange, VehicleIn, VehicleOut
+from platform_api.fleet.models import Vehicle
+from platform_api.fleet.vehicle_schemas import VehicleChange, VehicleDetailOut, VehicleIn, VehicleOut
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
+from platform_api.limits.schemas import WarningOut
+from platform_api.limits.service import warnings_for
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 from platform_api.versions import IfMatch, set_etag
@@ -34,14 +39,16 @@ Viewer = Annotated[Actor, Depends(require_role(Role.CARRIER, Role.ADMINISTRATOR)
         "invalid_plate",
     ),
 )
-def add_vehicle(body: VehicleIn, session: SessionDep, actor: Carrier, once: OnceDep) -> VehicleOut:
-    """Register a vehicle of your fleet."""
-    return once.run(
-        VehicleOut,
-        lambda: VehicleOut.model_validate(
-            vehicles.add_vehicle(session, actor, plate=body.plate, values=body.values())
-        ),
-    )
+def add_vehicle(
+    body: VehicleIn, session: SessionDep, actor: Carrier, once: OnceDep, now: NowDep
+) -> VehicleDetailOut:
+    """Register a vehicle of your fleet. `warnings` are what the law says of it; nothing is refused for them."""
+
+    def make() -> VehicleDetailOut:
+        vehicle = vehicles.add_vehicle(session, actor, plate=body.plate, values=body.values())
+        return _detail(session, vehicle, now)
+
+    return once.run(VehicleDetailOut, make)
 
 
 @router.get("/")
@@ -52,11 +59,13 @@ def list_vehicles(session: SessionDep, actor: Viewer, page: PageDep) -> Page[Veh
 
 
 @router.get("/{vehicle_id}/", responses=errors("vehicle_not_found"))
-def get_vehicle(vehicle_id: Id, session: SessionDep, actor: Viewer, response: Response) -> VehicleOut:
+def get_vehicle(
+    vehicle_id: Id, session: SessionDep, actor: Viewer, now: NowDep, response: Response
+) -> VehicleDetailOut:
     """One of your vehicles."""
     vehicle = service.get_vehicle(session, actor, vehicle_id)
     set_etag(response, vehicle.version)
-    return VehicleOut.model_validate(vehicle)
+    return _detail(session, vehicle, now)
 
 
 @router.patch(
@@ -76,9 +85,16 @@ def change_vehicle(
     session: SessionDep,
     actor: Carrier,
     expected: IfMatch,
+    now: NowDep,
     response: Response,
-) -> VehicleOut:
+) -> VehicleDetailOut:
     """What is left out stays as it is."""
     vehicle = vehicles.change_vehicle(session, actor, vehicle_id, body.changes(), expected=expected)
     set_etag(response, vehicle.version)
-    return VehicleOut.model_validate(vehicle)
+    return _detail(session, vehicle, now)
+
+
+def _detail(session: Session, vehicle: Vehicle, now: datetime) -> VehicleDetailOut:
+    found = warnings_for(session, vehicle, None, on=now.date())
+    shown = VehicleOut.model_validate(vehicle).model_dump()
+    return VehicleDetailOut(**shown, warnings=[WarningOut.model_validate(one) for one in found])

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from platform_api.fields import OptionalName
 from platform_api.fleet.rules import AxleConfiguration
+from platform_api.limits.schemas import WarningOut
 from platform_api.schemas import StrictBody
 from platform_api.vehicle_types.schemas import TypeCode
 
@@ -79,3 +80,9 @@ class VehicleOut(BaseModel):
     driver_id: UUID | None
     version: int
     created_at: datetime
+
+
+class VehicleDetailOut(VehicleOut):
+    """With what the law says of the vehicle alone."""
+
+    warnings: list[WarningOut]
