@@ -47,6 +47,7 @@ from platform_api.privacy import endpoints as privacy
 from platform_api.profiles import endpoints as profiles
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
+from platform_api.suggestions import endpoints as suggestions
 from platform_api.telemetry import endpoints as telemetry
 from platform_api.tracking import endpoints as tracking
 from platform_api.tracking import sockets
@@ -119,6 +120,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(bids.router)
     app.include_router(offers.router)
     app.include_router(brokerage.router)
+    app.include_router(suggestions.router)
     app.include_router(execution.router)
     app.include_router(routing.router)
     app.include_router(watch.router)
