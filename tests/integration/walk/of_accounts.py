@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import jwt
+
 from platform_api.actor import Role
+from tests.integration.accounts.people import let_time_pass, register
 from tests.integration.walk.entries import ANY_STRANGER, EVERYBODY, Call, Entry
 from tests.integration.walk.world import World
 from tests.support.api import PASSWORD, Person, code_texted_to, new_phone, person
@@ -37,6 +40,23 @@ def login(w: World) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     tokens: dict[str, Any] = answer.json()
     return tokens
+
+
+def registered(w: World) -> dict[str, Any]:
+    """What its owner types to verify; another code may be asked for at once."""
+    pending = register(w.client)
+    let_time_pass()
+    return {"registration_id": pending["registration_id"], "code": code_texted_to(pending["phone"])}
+
+
+def forgotten(w: World) -> dict[str, Any]:
+    phone = person(w.client, Role.SHIPPER).phone
+    assert w.client.post("/api/v1/auth/password/reset/", json={"phone": phone}).status_code == 202
+    return {"phone": phone, "code": code_texted_to(phone), "new_password": PASSWORD}
+
+
+def session_of(tokens: dict[str, Any]) -> str:
+    return str(jwt.decode(tokens["access"], options={"verify_signature": False})["sid"])
 
 
 def member(w: World) -> Person:
@@ -219,6 +239,36 @@ ENTRIES = [
         lambda w: Call(body={"refresh": login(w)["refresh"]}),
         ok=EVERYBODY,
         public=True,
+    ),
+    Entry("POST /api/v1/auth/otp/verify/", lambda w: Call(body=registered(w)), ok=EVERYBODY, public=True),
+    Entry("POST /api/v1/auth/otp/resend/", lambda w: Call(body=registered(w)), ok=EVERYBODY, public=True),
+    Entry(
+        "POST /api/v1/auth/password/reset/",
+        lambda w: Call(body={"phone": new_phone()}),
+        ok=EVERYBODY,
+        public=True,
+    ),
+    Entry(
+        "POST /api/v1/auth/password/reset/confirm/",
+        lambda w: Call(body=forgotten(w)),
+        ok=EVERYBODY,
+        public=True,
+    ),
+    Entry(
+        "POST /api/v1/auth/password/change/",
+        lambda w: Call(body={"current_password": PASSWORD, "new_password": PASSWORD}),
+        ok=EVERYBODY,
+    ),
+    Entry("GET /api/v1/auth/sessions/", ok=EVERYBODY),
+    Entry(
+        "DELETE /api/v1/auth/sessions/{session_id}/",
+        lambda w: Call({"session_id": session_of(login(w))}),
+        ok="shipper",
+    ),
+    Entry(
+        "POST /api/v1/auth/sessions/revoke-all/",
+        lambda w: Call(body={"keep_current": True}),
+        ok=EVERYBODY,
     ),
     Entry("GET /api/v1/auth/me/", ok=EVERYBODY),
     Entry("GET /api/v1/organisations/mine/", ok=BUSINESSES),
