@@ -37,16 +37,19 @@ def login(
     """`phone` is E.164; the edge has counted this try as a failure, which is taken back when it was right.
 
     A refusal is returned, so that this is kept. `wrong_credentials` is the same for an unknown phone and a
-    wrong password; `phone_not_verified` and `account_disabled` are told to who knows the password.
+    wrong password; `account_disabled` is told to who knows the password, `phone_not_verified` to who knows
+    that of a registration.
     """
     user = repository.find_by_phone(session, phone)
-    owner = user or repository.registration_of(session, phone)
-    if not passwords.matches(None if owner is None else owner.password_hash, password):
+    pending = repository.registration_of(session, phone)
+    if not passwords.matches(None if user is None else user.password_hash, password) or user is None:
+        # Looked at also where there is an account: else whoever registers a number learns here whether it has one.
+        # It stays a failure, or he could have his guesses at that account forgiven.
+        if passwords.matches(None if pending is None else pending.password_hash, password):
+            return Forbidden("phone_not_verified", "Type the code that was texted to you, or register again.")
         return Unauthorised("wrong_credentials", "Phone number or password is wrong.")
     throttle.forgive(session, "login", phone, network)
     throttle.give_back(session, limits.LOGIN_PHONE, phone)
-    if user is None:
-        return Forbidden("phone_not_verified", "Type the code that was texted to you, or register again.")
     if user.disabled:
         return Unauthorised("account_disabled", "This account is disabled.")
     passwords.renew_hash(user, password)

@@ -128,8 +128,9 @@ def test_an_unknown_phone_costs_a_verification_too(
 
     monkeypatch.setattr(passwords, "_hasher", Counting())
     sign_in(client, person(client, Role.SHIPPER))
+    known = len(verified)
     client.post(f"{AUTH}/login/", json={"phone": new_phone(), "password": PASSWORD})
-    assert len(verified) == 2
+    assert known == len(verified) - known > 0
 
 
 def test_a_refresh_token_works_once_and_its_reuse_ends_the_login(client: httpx.Client) -> None:
