@@ -43,7 +43,7 @@ class Person:
     phone: str
     role: Role
     headers: dict[str, str]
-    session_id: UUID
+    session_id: UUID | None = None
 
     def get(self, path: str, **kwargs: Any) -> Response:
         return self.client.get(path, headers=self.headers, **kwargs)
