@@ -45,6 +45,7 @@ from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.profiles import endpoints as profiles
+from platform_api.repeats import endpoints as repeats
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
 from platform_api.suggestions import endpoints as suggestions
@@ -117,6 +118,7 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(alert_rules.router)
     app.include_router(orders.router)
     app.include_router(order_papers.router)
+    app.include_router(repeats.router)
     app.include_router(bids.router)
     app.include_router(offers.router)
     app.include_router(brokerage.router)

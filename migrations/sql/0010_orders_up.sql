@@ -82,7 +82,8 @@ CREATE INDEX orders_expiring ON orders (expires_at) WHERE status IN ('POSTED', '
 -- Those who run the market read all of it.
 CREATE INDEX orders_all ON orders (created_at DESC, id);
 CREATE INDEX orders_words ON orders USING gin (search);
-CREATE INDEX orders_shipper_status ON orders (shipper_id, status, created_at DESC, id);
+CREATE INDEX orders_shipper_status ON orders (shipper_id, status, created_at DESC, id)
+    WHERE status NOT IN ('POSTED', 'BIDDING');
 CREATE INDEX orders_status ON orders (status, created_at DESC, id) WHERE status NOT IN ('POSTED', 'BIDDING');
 
 -- What a carrier bid on, in the order of lists: else each of its bids would be looked up for every page.
@@ -177,13 +178,14 @@ CREATE INDEX order_schedules_party ON order_schedules (party_id, created_at DESC
 CREATE INDEX order_schedules_due ON order_schedules (next_at) WHERE paused_at IS NULL AND removed_at IS NULL;
 
 CREATE TABLE schedule_occurrences (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     schedule_id     uuid NOT NULL REFERENCES order_schedules (id),
     date            date NOT NULL,
     order_id        uuid REFERENCES orders (id),
     -- a code, when it could not be made or not be posted
     problem         text,
     created_at      timestamptz NOT NULL,
-    PRIMARY KEY (schedule_id, date)
+    UNIQUE (schedule_id, date)
 );
 
 -- What calling off costs ---------------------------------------------------------------

@@ -1,7 +1,7 @@
 """An order as a shipper sends it: whole, as a change, and read back from its rows."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -130,6 +130,15 @@ class StopIn(Body):
         return Stop(self.kind, _call(self.place, self.window, self.contact), self.goods_note)
 
 
+def _moved(window: WindowIn | None, by: timedelta) -> WindowIn | None:
+    if window is None:
+        return None
+    return WindowIn(
+        opens_at=window.opens_at + by if window.opens_at else None,
+        closes_at=window.closes_at + by if window.closes_at else None,
+    )
+
+
 def _call(place: PlaceIn, window: WindowIn | None, contact: ContactIn | None) -> Call:
     return Call(
         place.site(),
@@ -205,6 +214,20 @@ class OrderIn(_Details):
     def changed(self, changes: "OrderChange") -> Self:
         """This order with what `changes` names put in its place. Raises Invalid `invalid_body`."""
         return self.model_copy(update={name: getattr(changes, name) for name in changes.model_fields_set})
+
+    def times(self) -> list[datetime]:
+        """Of all its windows."""
+        windows = [self.pickup_window, self.delivery_window, *(stop.window for stop in self.stops)]
+        return [time for window in windows if window for time in (window.opens_at, window.closes_at) if time]
+
+    def moved(self, by: timedelta) -> Self:
+        """The same with all its windows that much later."""
+        stops = [stop.model_copy(update={"window": _moved(stop.window, by)}) for stop in self.stops]
+        windows = {
+            "pickup_window": _moved(self.pickup_window, by),
+            "delivery_window": _moved(self.delivery_window, by),
+        }
+        return self.model_copy(update={**windows, "stops": stops})
 
     @classmethod
     def of(cls, order: Order, stops: Sequence[OrderStop]) -> Self:

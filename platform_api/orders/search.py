@@ -87,9 +87,13 @@ def _newest(actor: Actor, filters: Filters, query: PageQuery) -> Select[Order]:
     if status is not None and status not in SHOWN_TO_BIDDERS:
         # A losing bidder must not learn by filtering what it is not shown.
         return own
-    branches: list[Select[UUID]] = [_bid_on(actor, conditions, query)]
-    for branch in (own, _market(filters, _conditions(filters)), _offered(actor, conditions)):
-        branches.append(restrict(branch, _KEY, query).with_only_columns(Order.id))
+    parts = [_market(filters, _conditions(filters)), _offered(actor, conditions)]
+    branches: list[Select[UUID]] = []
+    if status not in OPEN:
+        # What is open and not hidden is on the market, so its own and its bids add nothing to that.
+        parts.append(own)
+        branches.append(_bid_on(actor, conditions, query))
+    branches += [restrict(part, _KEY, query).with_only_columns(Order.id) for part in parts]
     ids = union(*(select(branch.limit(query.limit + 1).subquery().c.id) for branch in branches))
     return select(Order).where(Order.id.in_(ids))
 

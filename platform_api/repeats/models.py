@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, Date, ForeignKey, Integer, Time, func
+from sqlalchemy import ARRAY, Date, ForeignKey, Identity, Integer, Time, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from platform_api.models_base import Base
@@ -55,8 +55,9 @@ class ScheduleOccurrence(Base):
 
     __tablename__ = "schedule_occurrences"
 
-    schedule_id: Mapped[UUID] = mapped_column(ForeignKey("order_schedules.id"), primary_key=True)
-    date: Mapped[dt.date] = mapped_column(Date(), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    schedule_id: Mapped[UUID] = mapped_column(ForeignKey("order_schedules.id"))
+    date: Mapped[dt.date] = mapped_column(Date())
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
     problem: Mapped[str | None]
     created_at: Mapped[datetime]

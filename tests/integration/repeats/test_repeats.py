@@ -1,0 +1,192 @@
+"""Templates and schedules: orders that come again, each day exactly once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session
+
+from platform_api.actor import Role
+from platform_api.repeats import service, tasks
+from tests.integration.orders.world import ORDER, World
+from tests.support.api import code_of, person
+from tests.support.races import race
+
+pytestmark = pytest.mark.integration
+
+ROUNDS = 100
+TEMPLATES, SCHEDULES = "/api/v1/order-templates/", "/api/v1/order-schedules/"
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+BODY: dict[str, Any] = {
+    **ORDER,
+    "pickup_window": {
+        "opens_at": (TODAY + timedelta(days=5, hours=8)).isoformat(),
+        "closes_at": (TODAY + timedelta(days=5, hours=12)).isoformat(),
+    },
+    "delivery_window": {"closes_at": (TODAY + timedelta(days=6, hours=10)).isoformat()},
+    "stops": [{"kind": "delivery", "place": {"name": "Thiès", "lat": 14.79, "lon": -16.93}}],
+}
+EVERY_DAY = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "at_time": "06:30:00"}
+
+
+def template(world: World, **parts: Any) -> str:
+    answer = world.shipper.post(TEMPLATES, {"name": "Riz du lundi", "order": {**BODY, **parts}})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def schedule(world: World, **parts: Any) -> str:
+    body = {"template_id": template(world), **EVERY_DAY, **parts}
+    answer = world.shipper.post(SCHEDULES, body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def due(world: World, schedule_id: str, ago: timedelta = timedelta(minutes=1)) -> None:
+    world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", ago, schedule_id)
+
+
+def days(world: World, schedule_id: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = world.shipper.get(f"{SCHEDULES}{schedule_id}/occurrences/").json()["items"]
+    return items
+
+
+def test_an_order_of_a_template_keeps_its_hours(world: World) -> None:
+    day = (TODAY + timedelta(days=20)).date().isoformat()
+    answer = world.shipper.post(
+        f"{TEMPLATES}{template(world)}/orders/", {"pickup_date": day, "changes": {"weight_kg": 7_000}}
+    )
+    assert answer.status_code == 201, answer.text
+    order = answer.json()
+    assert (order["status"], order["weight_kg"], order["goods"]) == ("DRAFT", 7_000, ORDER["goods"])
+    assert order["pickup_window"]["opens_at"] == f"{day}T08:00:00Z"
+    assert datetime.fromisoformat(order["delivery_window"]["closes_at"]) == TODAY + timedelta(
+        days=21, hours=10
+    )
+    assert [stop["place"]["name"] for stop in order["stops"]] == ["Thiès"]
+    posted = world.shipper.post(f"{TEMPLATES}{template(world)}/orders/", {"pickup_date": day, "post": True})
+    assert posted.json()["status"] == "POSTED"
+
+
+def test_a_template_of_an_order_there_is(world: World) -> None:
+    order = world.shipper.post("/api/v1/orders/", {**BODY, "value_xof": 5_000_000}).json()
+    made = world.shipper.post(TEMPLATES, {"name": "Encore", "order_id": order["id"]})
+    assert (made.status_code, made.json()["order"]["value_xof"]) == (201, 5_000_000)
+    again = world.shipper.post(
+        f"{TEMPLATES}{made.json()['id']}/orders/", {"pickup_date": made.json()["base_date"]}
+    )
+    same = ("goods", "pickup", "delivery", "pickup_window", "delivery_window", "stops", "value_xof", "needs")
+    assert {name: again.json()[name] for name in same} == {name: order[name] for name in same}
+    stranger = person(world.client, Role.SHIPPER)
+    assert code_of(stranger.post(TEMPLATES, {"name": "x", "order_id": order["id"]})) == (
+        404,
+        "order_not_found",
+    )
+    path = world.posted()
+    seen = {"name": "x", "order_id": path.split("/")[-2]}
+    assert code_of(world.carrier.post(TEMPLATES, seen)) == (403, "role_not_allowed")
+    assert code_of(world.shipper.post(TEMPLATES, {"name": "x"})) == (422, "template_source")
+
+
+def test_templates_are_changed_and_removed_by_their_own_party(world: World) -> None:
+    made = template(world)
+    path = f"{TEMPLATES}{made}/"
+    tag = world.shipper.get(path).headers["ETag"]
+    headers = {**world.shipper.headers, "If-Match": tag}
+    assert world.client.patch(path, json={"name": "Mil"}, headers=headers).json()["name"] == "Mil"
+    assert code_of(world.client.patch(path, json={"name": "x"}, headers=headers)) == (412, "version_mismatch")
+    stranger = person(world.client, Role.SHIPPER)
+    for answer in (stranger.get(path), stranger.delete(path), stranger.post(f"{path}orders/", {})):
+        assert code_of(answer) == (404, "template_not_found")
+    plan = schedule(world, template_id=made)
+    assert code_of(world.shipper.delete(path)) == (204, "")
+    assert code_of(world.shipper.get(path)) == (404, "template_not_found")
+    assert code_of(world.shipper.get(f"{SCHEDULES}{plan}/")) == (404, "schedule_not_found")
+
+
+def test_a_schedule_makes_its_order_and_posts_it(world: World) -> None:
+    quiet, loud = schedule(world, lead_days=2), schedule(world, posts=True, lead_days=3)
+    for made in (quiet, loud):
+        due(world, made)
+    assert tasks.run_due() >= 2
+    assert tasks.run_due() == 0
+    for made, status, lead in ((quiet, "DRAFT", 2), (loud, "POSTED", 3)):
+        (day,) = days(world, made)
+        assert day["problem"] is None
+        order = world.shipper.get(f"/api/v1/orders/{day['order_id']}/").json()
+        assert order["status"] == status
+        pickup = datetime.fromisoformat(order["pickup_window"]["opens_at"])
+        occurred = datetime.fromisoformat(f"{day['date']}T00:00:00+00:00")
+        assert pickup - occurred == timedelta(days=lead, hours=8)
+        next_at = world.shipper.get(f"{SCHEDULES}{made}/").json()["next_at"]
+        assert datetime.fromisoformat(next_at) > datetime.now(UTC)
+
+
+def test_what_could_not_be_posted_is_told(world: World) -> None:
+    made = schedule(world, posts=True)
+    # the pickup of a day that is over
+    due(world, made, timedelta(hours=23))
+    tasks.run_due()
+    problems = {day["problem"] for day in days(world, made)}
+    assert problems <= {None, "pickup_over"}
+    missed = schedule(world)
+    due(world, missed, timedelta(days=2))
+    tasks.run_due()
+    found = days(world, missed)
+    assert "missed" in [day["problem"] for day in found]
+    assert [day["order_id"] for day in found if day["problem"] == "missed"] == [None]
+    alerts = [alert["kind"] for alert in world.shipper.get("/api/v1/alerts/").json()["items"]]
+    assert "order_not_repeated" in alerts
+
+
+def test_paused_and_resumed(world: World) -> None:
+    made = schedule(world)
+    path = f"{SCHEDULES}{made}/"
+    assert world.shipper.post(f"{path}pause/").json()["paused_at"] is not None
+    due(world, made)
+    tasks.run_due()
+    assert days(world, made) == []
+    resumed = world.shipper.post(f"{path}resume/").json()
+    assert resumed["paused_at"] is None
+    # the day of the pause is not made up for
+    assert datetime.fromisoformat(resumed["next_at"]) > datetime.now(UTC)
+    assert code_of(world.carrier.post(f"{path}pause/")) == (404, "schedule_not_found")
+    assert code_of(world.shipper.delete(path)) == (204, "")
+    due(world, made)
+    tasks.run_due()
+    assert world.sql("SELECT id FROM schedule_occurrences WHERE schedule_id = %s", made) == []
+
+
+def test_a_schedule_that_never_comes(world: World) -> None:
+    body = {
+        "template_id": template(world),
+        **EVERY_DAY,
+        "until": (TODAY - timedelta(days=1)).date().isoformat(),
+    }
+    assert code_of(world.shipper.post(SCHEDULES, body)) == (422, "schedule_never")
+    assert code_of(world.shipper.post(SCHEDULES, {**body, "weekdays": [8]})) == (422, "invalid_body")
+
+
+def test_two_workers_at_once_make_one_order(world: World) -> None:
+    made = UUID(schedule(world))
+
+    def run(session: Session, now: datetime) -> object:
+        return service.run_schedule(session, made, now)
+
+    for number in range(ROUNDS):
+        world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", timedelta(minutes=1), made)
+        # even a worker that is told of a day again makes nothing
+        world.sql(
+            "UPDATE schedule_occurrences SET date = DATE '2000-01-01' + %s WHERE schedule_id = %s AND date > '2020-01-01'",
+            number,
+            made,
+        )
+        assert race(run, run) == ["ok", "ok"]
+    rows = world.sql("SELECT order_id, problem FROM schedule_occurrences WHERE schedule_id = %s", made)
+    assert len(rows) == ROUNDS
+    assert len({row["order_id"] for row in rows}) == ROUNDS
+    # the same day, told again
+    world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", timedelta(minutes=1), made)
+    assert race(run, run) == ["ok", "ok"]
+    assert len(world.sql("SELECT id FROM schedule_occurrences WHERE schedule_id = %s", made)) == ROUNDS
