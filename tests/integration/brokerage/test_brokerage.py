@@ -227,6 +227,13 @@ def test_each_reads_his_own_price_and_the_broker_both(world: World, sale: Sale, 
     order = sale.customer.get(sale.path).json()
     assert (order["agreed_xof"], order["customer_xof"], order["margin_xof"]) == (SOLD, SOLD, None)
 
+    # nor does he read that there was anything to bid or to offer
+    actions = [row["action"] for row in sale.customer.get(f"{sale.path}history/").json()["items"]]
+    award = {"bid": "bid_accepted", "counter": "counter_accepted", "offer": "offer_accepted"}[way]
+    assert actions == [
+        "created", "brokerage_agreed", "posted", award, "loading_confirmed",
+    ]  # fmt: skip
+
     for someone in (carrier, world.driver):
         theirs = set(numbers(walk(someone, sale, paths)))
         assert not {str(SOLD), str(SOLD - price), str(LOST_BID)} & theirs
