@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from platform_api.orders.rules import UNDERWAY
 from platform_api.telemetry.rules import MAX_OPEN
 from platform_api.tracking.route import Fix
-from platform_api.tracking.rules import Box, Candidate, TrackedOrder, Window, cell_ranges
+from platform_api.tracking.rules import Candidate, Search, TrackedOrder, Window, cells_of
 
 _ORDER = text("""
 SELECT id, status, shipper_id, broker_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
@@ -68,31 +68,38 @@ WHERE a.vehicle_id = :vehicle_id
 ORDER BY p.time, d.priority, a.device_id
 """)
 
-_CANDIDATES = """
+# The nearest first, so that what costs (five look-ups a truck) is done for as many as are wanted and no more.
+# The distance is that on a plane, in degrees of latitude: good enough to sort by, see `rules.is_certain`.
+_NEAREST = """
 SELECT v.id AS vehicle_id, v.plate, v.name AS vehicle_name, v.capacity_kg,
        u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, d.kind AS source, NOT s.mock AS trusted
-FROM {source}
+FROM (
+    SELECT vehicle_id, device_id, lat, lon, time, mock,
+           power(lat - :lat, 2)
+             + power(least(abs(lon - :lon), 360 - abs(lon - :lon)) * :lon_scale, 2) AS far
+    FROM vehicle_states
+    WHERE {cells} AND time >= :fresh_since
+      AND lat BETWEEN :south AND :north AND lon BETWEEN :west AND :east
+    ORDER BY far
+) s
+JOIN vehicles v ON v.id = s.vehicle_id
 JOIN users u ON u.id = v.driver_id
 LEFT JOIN devices d ON d.id = s.device_id
-WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWEEN :west AND :east
-  AND v.available AND NOT u.disabled
+WHERE v.available AND NOT u.disabled
+  AND (CAST(:carrier_id AS uuid) IS NULL OR v.carrier_id = :carrier_id)
   AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
                   AND a.starts_at <= :now AND (a.ends_at IS NULL OR a.ends_at > :now))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
+ORDER BY s.far LIMIT :most
 """
-# Of the whole market: the rows of cells under the box, each a range of the index on `cell`.
-_AVAILABLE = text(
-    _CANDIDATES.format(
-        source="""unnest(CAST(:first_cells AS int[]), CAST(:last_cells AS int[])) AS r (first_cell, last_cell)
-JOIN vehicle_states s ON s.cell BETWEEN r.first_cell AND r.last_cell
-JOIN vehicles v ON v.id = s.vehicle_id"""
-    )
-)
+_AVAILABLE_IN_CELLS = text(_NEAREST.format(cells="cell = ANY (:cells)"))
+_AVAILABLE_ANYWHERE = text(_NEAREST.format(cells="true"))
 # A carrier has few vehicles: they are looked at one by one.
 _AVAILABLE_OF_CARRIER = text(
-    _CANDIDATES.format(source="vehicles v JOIN vehicle_states s ON s.vehicle_id = v.id")
-    + "  AND v.carrier_id = :carrier_id"
+    _NEAREST.format(
+        cells="vehicle_id = ANY (ARRAY(SELECT id FROM vehicles WHERE vehicles.carrier_id = :carrier_id))"
+    )
 )
 
 _LAST_POSITION = text("""
@@ -211,10 +218,18 @@ def fixes(
 
 
 def available(
-    session: Session, box: Box, *, fresh_since: datetime, now: datetime, carrier_id: UUID | None
+    session: Session, search: Search, *, fresh_since: datetime, now: datetime, carrier_id: UUID | None
 ) -> list[Candidate]:
-    """Vehicles with a driver and a fresh position in the box, that can be had and have no job; of one carrier if given."""
+    """Vehicles with a driver and a fresh position in the box, that can be had and have no job; of one carrier if given.
+
+    The nearest `search.most`, in order of their distance on a plane.
+    """
+    box, cells = search.box, cells_of(search.box)
     values: dict[str, Any] = {
+        "lat": search.lat,
+        "lon": search.lon,
+        "lon_scale": search.lon_scale,
+        "most": search.most,
         "fresh_since": fresh_since,
         "now": now,
         "south": box.south,
@@ -222,14 +237,14 @@ def available(
         "west": box.west,
         "east": box.east,
         "underway": list(UNDERWAY),
+        "carrier_id": carrier_id,
     }
     if carrier_id is not None:
-        rows = session.execute(_AVAILABLE_OF_CARRIER, {**values, "carrier_id": carrier_id})
+        rows = session.execute(_AVAILABLE_OF_CARRIER, values)
+    elif cells is None:
+        rows = session.execute(_AVAILABLE_ANYWHERE, values)
     else:
-        ranges = cell_ranges(box)
-        values["first_cells"] = [first for first, _ in ranges]
-        values["last_cells"] = [last for _, last in ranges]
-        rows = session.execute(_AVAILABLE, values)
+        rows = session.execute(_AVAILABLE_IN_CELLS, {**values, "cells": cells})
     return [Candidate(**row._mapping) for row in rows]
 
 

@@ -167,13 +167,21 @@ CELLS_PER_DEGREE = 20
 CELLS_PER_ROW = 8192
 
 
-def cell_ranges(box: Box) -> list[tuple[int, int]]:
-    """The cells that the box touches, row by row, as closed ranges of `vehicle_states.cell`."""
+# Of a larger box every truck is looked at.
+MAX_CELLS = 4_000
+
+
+def cells_of(box: Box) -> list[int] | None:
+    """The values of `vehicle_states.cell` that the box touches; None when they are too many to name."""
     west = math.floor((box.west + 180) * CELLS_PER_DEGREE)
     east = math.floor((box.east + 180) * CELLS_PER_DEGREE)
     south = math.floor((box.south + 90) * CELLS_PER_DEGREE)
     north = math.floor((box.north + 90) * CELLS_PER_DEGREE)
-    return [(row * CELLS_PER_ROW + west, row * CELLS_PER_ROW + east) for row in range(south, north + 1)]
+    if (north - south + 1) * (east - west + 1) > MAX_CELLS:
+        return None
+    return [
+        row * CELLS_PER_ROW + column for row in range(south, north + 1) for column in range(west, east + 1)
+    ]
 
 
 # The nearest few are looked for in growing circles, so that a town full of trucks is not read whole.
@@ -238,6 +246,41 @@ def rank(
     ]
     found.sort(key=lambda driver: (driver.distance_km, driver.candidate.vehicle_id))
     return found[:MAX_DRIVERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The nearest `most` to a point in a box around it; `lon_scale`: a degree of longitude in those of latitude."""
+
+    lat: float
+    lon: float
+    box: Box
+    most: int
+
+    @property
+    def lon_scale(self) -> float:
+        return math.cos(math.radians(self.lat))
+
+    @property
+    def slack(self) -> float:
+        """How much nearer by geodesic than on the plane a truck of the box may be, against one of the same plane distance."""
+        edges = [math.cos(math.radians(lat)) for lat in (self.box.south, self.lat, self.box.north)]
+        # The ellipsoid adds 0.7 % between north and east.
+        return min(edges) / max(*edges, 1.0 if self.box.south <= 0 <= self.box.north else 0.0) * 0.985
+
+
+def is_certain(search: Search, candidates: Sequence[Candidate], nearest: Sequence[RankedDriver]) -> bool:
+    """Whether nobody whom the search left out is nearer than these.
+
+    It left out nobody, or only those who are as far on the plane as the last one it found, or farther.
+    """
+    if len(candidates) < search.most:
+        return True
+    if len(nearest) < MAX_DRIVERS:
+        return False
+    last = candidates[-1]
+    last_km = GEOD.inv(search.lon, search.lat, last.lon, last.lat)[2] / 1000
+    return bool(nearest[-1].distance_km < last_km * search.slack)
 
 
 PING_KEYS = (

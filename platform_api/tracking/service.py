@@ -19,7 +19,7 @@ from platform_api.telemetry import service as telemetry
 from platform_api.tracking import repository, route, rules
 from platform_api.tracking.repository import GoingOn, LastPosition, Places
 from platform_api.tracking.route import Way
-from platform_api.tracking.rules import RankedDriver, TrackedOrder
+from platform_api.tracking.rules import RankedDriver, Search, TrackedOrder
 
 MAX_PINGS = 2000
 DEFAULT_PINGS = 500
@@ -27,6 +27,8 @@ DEFAULT_PINGS = 500
 MAX_ROUTE_FIXES = 20_000
 # A device clock may run ahead of ours (see Settings.max_future_s); its newest pings are shown all the same.
 _NO_DEVICE = -1
+# Half as many again as are wanted: those that are near on the plane are not quite those that are near.
+MOST_AT_FIRST = rules.MAX_DRIVERS * 3 // 2
 
 NEARBY_ROLES = (Role.SHIPPER, Role.BROKER, Role.ADMINISTRATOR, Role.CARRIER)
 
@@ -136,20 +138,24 @@ def find_nearby_drivers(
     if actor.role not in NEARBY_ROLES and not actor.is_administrator:
         raise Forbidden("role_not_allowed", f"Only for: {', '.join(NEARBY_ROLES)}.")
     own = actor.role is Role.CARRIER and not actor.is_administrator
-    within_km = radius_km if own else min(rules.FIRST_RADIUS_KM, radius_km)
+    within_km, most = (radius_km if own else min(rules.FIRST_RADIUS_KM, radius_km)), MOST_AT_FIRST
     while True:
+        search = Search(lat, lon, rules.bounding_box(lat, lon, within_km), most)
         candidates = repository.available(
             session,
-            rules.bounding_box(lat, lon, within_km),
+            search,
             fresh_since=now - timedelta(minutes=get_settings().driver_fresh_minutes),
             now=now,
             carrier_id=actor.party_id if own else None,
         )
         found = rules.rank(candidates, lat=lat, lon=lon, radius_km=within_km, now=now)
+        if not rules.is_certain(search, candidates, found):
+            most *= 4
         # Nobody outside the circle is nearer than those in it.
-        if len(found) == rules.MAX_DRIVERS or within_km >= radius_km:
+        elif len(found) == rules.MAX_DRIVERS or within_km >= radius_km:
             return found
-        within_km = rules.next_radius(within_km, len(found), wanted=rules.MAX_DRIVERS, most_km=radius_km)
+        else:
+            within_km = rules.next_radius(within_km, len(found), wanted=rules.MAX_DRIVERS, most_km=radius_km)
 
 
 def view_order(session: Session, actor: Actor, order_id: UUID, *, now: datetime) -> View:
