@@ -109,6 +109,13 @@ def test_the_arrival_ends_a_deviation_and_bounds_it(journey: Journey) -> None:
     assert journey.events() == []
 
 
+def test_late_positions_of_the_corridor_alone_count_after_the_delivery_too(journey: Journey) -> None:
+    journey.drive(Stay("corridor", 5, 100), Stay("delivery", 200), seen=300)
+    assert journey.spans() == [("deviation", 100, 200)]
+    journey.drive(Stay("corridor", 5, 195), Stay("delivery", 200), seen=300)
+    assert journey.events() == []
+
+
 def test_a_new_corridor_is_not_judged_before_ingest_has(journey: Journey) -> None:
     journey.world.sql(
         "INSERT INTO dirty_vehicles (vehicle_id, reason) VALUES (%s, 'geofence')", journey.order.vehicle_id
