@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from config.logging import configure_logging
 from config.settings import get_settings
-from platform_api import error_handlers, health, openapi
+from platform_api import docs_pages, error_handlers, health, openapi
 from platform_api.accounting import endpoints as accounting
 from platform_api.accounts import endpoints as accounts
 from platform_api.accounts import own_endpoints as own_account
@@ -57,6 +57,7 @@ from platform_api.vehicle_types import endpoints as vehicle_types
 from platform_api.watch import endpoints as watch
 from platform_api.webhooks import endpoints as webhooks
 
+OPENAPI_PATH = "/api/openapi.json"
 MAX_BODY_BYTES = 1024 * 1024
 # Connections that requests leave to WebSockets and the health check, which take one only while they hold a thread.
 RESERVED_CONNECTIONS = 2
@@ -77,15 +78,16 @@ def create_app() -> FastAPI:
         title="MESS Platform",
         version="1",
         description="Freight brokerage and truck dispatching for Senegal.",
-        docs_url="/api/docs/",
-        redoc_url="/api/redoc/",
-        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI_PATH,
         # A redirect to the slashed path would lose the body of a POST in some clients.
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=openapi.operation_id,
     )
     openapi.install(app)
+    docs_pages.install(app, openapi_path=OPENAPI_PATH)
     error_handlers.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, larger={files.PATH: MAX_FILE_BYTES})

@@ -42,6 +42,7 @@ TAGS = {
     "execution": "What the crew does on the road: loading, delivery, the proof of it.",
     "alerts": "An inbox of what somebody should look at.",
     "detention": "Waiting at a pickup or delivery: what it costs, claims and their answers.",
+    "tracking links": "A link for the consignee: that order alone, without signing in.",
     "telemetry": "Where vehicles are, what they did, and by what they are judged.",
     "duty": "A driver's duty, and whether his phone is followed.",
     "privacy": "A driver's rights over his data.",

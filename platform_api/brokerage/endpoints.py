@@ -65,6 +65,7 @@ def agree_to_brokerage(
 def decline_brokerage(
     brokerage_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep
 ) -> BrokerageOut:
+    """Say no: the order goes on without the broker."""
     return BrokerageOut.of(*service.decline(session, actor, brokerage_id, now=now))
 
 

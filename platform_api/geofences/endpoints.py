@@ -116,7 +116,11 @@ def _imported(each: importing.Found, geofence_id: int | None) -> ImportedOut:
     )
 
 
-@router.get("/export/", response_class=Response)
+@router.get(
+    "/export/",
+    response_class=Response,
+    responses={200: {"content": {"application/geo+json": {}}, "description": "The file"}},
+)
 def export_geofences(session: SessionDep, actor: Drawer) -> Response:
     """All of yours as one GeoJSON FeatureCollection, which `import/` reads again."""
     features = [

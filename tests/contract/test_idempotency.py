@@ -8,6 +8,7 @@ WITHOUT_KEY = {
     "accounts_register": "nobody is signed in whose key it could be; the phone number is unique",
     "fleet_register_device": "the answer holds a secret, which is kept nowhere; the uid is unique",
     "api_keys_create": "the answer holds a secret, which is kept nowhere",
+    "tracking_links_create": "the answer holds the link, which is kept nowhere",
     "webhooks_create": "the answer holds a secret, which is kept nowhere",
     "administration_begin": "the answer holds a token, which is kept nowhere",
     "privacy_ask_erasure": "the answer holds a code, which is kept nowhere; asked again, the same erasure has a new code",

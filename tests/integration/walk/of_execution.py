@@ -1,10 +1,9 @@
-"""What the crew does on the road, crews, the consignee's code, detention."""
+"""What the crew does on the road, crews, the consignee's code."""
 
-from tests.integration.walk.entries import EVERYBODY, Call, Entry, at
+from tests.integration.walk.entries import Call, Entry, at
 from tests.integration.walk.world import World
 
 PARTIES = "shipper carrier driver administrator"
-TERMS = {"free_minutes": 120, "rate_xof": 5000, "cap_hours": 5}
 
 
 def with_consignee(w: World) -> str:
@@ -34,13 +33,6 @@ def stated_file(w: World) -> Call:
     return Call({"order_id": order_id, "file_id": file_id})
 
 
-def contested(w: World) -> str:
-    claim_id = claim(w)
-    answer = w.shipper.post(f"/api/v1/detention/claims/{claim_id}/contest/", {"note": "Le quai était libre."})
-    assert answer.status_code == 200, answer.text
-    return claim_id
-
-
 def claim(w: World) -> str:
     """Of the carrier against the shipper, for waiting at the pickup of the standing order."""
     w.sql("DELETE FROM detention_claims")
@@ -58,11 +50,8 @@ def claim(w: World) -> str:
     return str(row["id"])
 
 
-CLAIMS = "GET /api/v1/detention/claims/"
 ORDER = "/api/v1/orders/{order_id}/"
 ENTRIES = [
-    # None has been reckoned before its first position on the way.
-    Entry(f"GET {ORDER}eta/", at("order_id"), ok=PARTIES, also=(404,)),
     Entry("POST /api/v1/driver/sync/", lambda w: Call(body={"actions": [{"id": "x"}]}), ok="driver"),
     Entry(
         f"POST {ORDER}accept-load/",
@@ -103,49 +92,5 @@ ENTRIES = [
         lambda w: Call({"order_id": with_consignee(w)}),
         ok="shipper administrator",
         but={"carrier": "403", "driver": "403"},
-    ),
-    Entry("GET /api/v1/detention/terms/", ok="shipper broker", forbidden="carrier driver administrator"),
-    Entry(
-        "PUT /api/v1/detention/terms/",
-        lambda w: Call(body=TERMS),
-        ok="shipper broker",
-        forbidden="carrier driver administrator",
-    ),
-    Entry(
-        f"PUT {ORDER}detention/terms/",
-        lambda w: Call({"order_id": w.draft()}, body=TERMS),
-        ok="shipper",
-        but={"administrator": "403"},
-    ),
-    Entry(f"GET {ORDER}detention/", at("order_id"), ok=PARTIES),
-    Entry(
-        f"POST {ORDER}detention/claims/",
-        lambda w: Call({"order_id": w.assigned()}, body={"place": "pickup"}),
-        ok="carrier",
-        but={"shipper": "403", "driver": "403", "administrator": "403"},
-        # The truck has not waited there.
-        also=(404, 409),
-    ),
-    Entry(f"{CLAIMS}", ok=EVERYBODY),
-    Entry(
-        f"{CLAIMS}{{claim_id}}/", lambda w: Call({"claim_id": claim(w)}), ok="shipper carrier administrator"
-    ),
-    Entry(
-        f"POST{CLAIMS[3:]}{{claim_id}}/accept/",
-        lambda w: Call({"claim_id": claim(w)}),
-        ok="shipper",
-        but={"carrier": "403", "administrator": "403"},
-    ),
-    Entry(
-        f"POST{CLAIMS[3:]}{{claim_id}}/contest/",
-        lambda w: Call({"claim_id": claim(w)}, body={"note": "Le quai était libre."}),
-        ok="shipper",
-        but={"carrier": "403", "administrator": "403"},
-    ),
-    Entry(
-        f"POST{CLAIMS[3:]}{{claim_id}}/settle/",
-        lambda w: Call({"claim_id": contested(w)}, body={"amount_xof": 5000, "note": "À moitié."}),
-        ok="administrator",
-        but={"shipper": "403", "carrier": "403"},
     ),
 ]

@@ -5,7 +5,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from platform_api.app import create_app
 
 # Not endpoints of ours: pages about them, with nothing of anybody's.
-PAGES = {"/api/openapi.json", "/api/docs/", "/api/redoc/", "/docs/oauth2-redirect"}
+PAGES = {"/api/openapi.json", "/api/docs/", "/api/redoc/", "/api/docs-assets"}
 
 
 def every_route() -> list[str]:
