@@ -30,6 +30,7 @@ def list_limits(
     on: Annotated[date | None, Query(description="in force on that day; today when left out")] = None,
     history: Annotated[bool, Query(description="all there ever were and will be")] = False,
 ) -> LimitsOut:
+    """What a truck may weigh and measure, by country, with the source of each."""
     rows = service.list_limits(session, country=country, on=None if history else on or now.date())
     return LimitsOut(items=[LimitOut.model_validate(row) for row in rows])
 

@@ -349,7 +349,24 @@ def tracking_link(w: World) -> Call:
     return Call({"order_id": order_id})
 
 
+def unavailability(w: World) -> Call:
+    w.sql(
+        "INSERT INTO vehicle_unavailabilities (vehicle_id, starts_at, ends_at, reason, created_by, created_at)"
+        " VALUES (%s, now() + interval '1 day', now() + interval '25 hours', 'maintenance', %s, now())",
+        w.vehicle_id,
+        w.carrier.id,
+    )
+    return Call({"vehicle_id": w.vehicle_id})
+
+
 LISTS = [
+    List(
+        "GET /api/v1/fleet/vehicles/{vehicle_id}/unavailability/",
+        "vehicle_unavailabilities",
+        unavailability,
+        "carrier",
+        {"starts_at": "o.starts_at + n * interval '1 day'", "ends_at": "o.ends_at + n * interval '1 day'"},
+    ),
     List("GET /api/v1/alert-rules/", "alert_rules", alert_rule, "carrier"),
     List("GET /api/v1/geofence-groups/", "geofence_groups", geofence_group, "carrier", {"name": TEXT}),
     List("GET /api/v1/orders/{order_id}/documents/", "order_documents", order_paper, "shipper", EARLIER),
