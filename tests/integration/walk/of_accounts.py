@@ -4,22 +4,11 @@ from typing import Any
 
 from platform_api.actor import Role
 from tests.integration.accounts.people import let_time_pass
-from tests.integration.walk.entries import ANY_STRANGER, EVERYBODY, Call, Entry
+from tests.integration.walk.entries import EVERYBODY, Call, Entry
 from tests.integration.walk.world import World
 from tests.support.api import PASSWORD, Person, code_texted_to, new_phone, person
 
 BUSINESSES = "shipper carrier broker"
-
-
-NOT_SHIPPERS = (
-    "carrier",
-    "driver",
-    "broker",
-    "other_shipper",
-    "other_carrier",
-    "other_driver",
-    "other_broker",
-)
 
 
 def second_session(w: World) -> str:
@@ -115,8 +104,7 @@ def sent_paper(w: World, *, claimed: bool = False) -> str:
     return document_id
 
 
-AUTH, KYC = "/api/v1/auth/", "/api/v1/kyc/"
-OTHERS = "shipper carrier driver broker"
+AUTH = "/api/v1/auth/"
 ENTRIES = [
     Entry(f"POST {AUTH}otp/verify/", lambda w: Call(body=registration(w)), ok=EVERYBODY, public=True),
     Entry(
@@ -141,60 +129,6 @@ ENTRIES = [
         ok="shipper",
     ),
     Entry(f"POST {AUTH}sessions/revoke-all/", lambda w: Call(body={"keep_current": True}), ok=EVERYBODY),
-    Entry(f"PATCH {AUTH}me/", lambda w: Call(body={"address": "Rue 10"}), ok=EVERYBODY),
-    Entry(
-        "GET /api/v1/profiles/{party_id}/",
-        lambda w: Call({"party_id": w.carrier.id}),
-        ok=EVERYBODY,
-        but=ANY_STRANGER,
-        open=True,
-    ),
-    Entry(f"GET {KYC}status/", ok=EVERYBODY),
-    Entry(
-        f"POST {KYC}documents/",
-        lambda w: Call(body=paper(w)),
-        ok="shipper",
-        but=dict.fromkeys(NOT_SHIPPERS, "404"),
-    ),
-    Entry(f"GET {KYC}documents/", ok=OTHERS),
-    Entry(
-        f"GET {KYC}documents/{{document_id}}/",
-        lambda w: Call({"document_id": sent_paper(w)}),
-        ok="shipper administrator",
-    ),
-    Entry(
-        f"GET {KYC}documents/{{document_id}}/pages/{{number}}/",
-        lambda w: Call({"document_id": sent_paper(w), "number": 1}),
-        ok="shipper administrator",
-    ),
-    Entry(f"GET {KYC}queue/", ok="administrator", forbidden=OTHERS),
-    Entry(
-        f"GET {KYC}parties/{{party_id}}/status/",
-        lambda w: Call({"party_id": w.shipper.id}),
-        ok="administrator",
-        forbidden=OTHERS,
-    ),
-    Entry(
-        f"GET {KYC}parties/{{party_id}}/documents/",
-        lambda w: Call({"party_id": w.shipper.id}),
-        ok="administrator",
-        forbidden=OTHERS,
-    ),
-    Entry(
-        f"POST {KYC}documents/{{document_id}}/claim/",
-        lambda w: Call({"document_id": sent_paper(w)}),
-        ok="administrator",
-        forbidden=OTHERS,
-    ),
-    *[
-        Entry(
-            f"POST {KYC}documents/{{document_id}}/{action}/",
-            lambda w: Call({"document_id": sent_paper(w, claimed=True)}, body={"reason": "Illisible"}),
-            ok="administrator",
-            forbidden=OTHERS,
-        )
-        for action in ("release", "approve", "reject")
-    ],
     Entry(
         "POST /api/v1/auth/register/",
         lambda w: Call(body={"phone": new_phone(), "name": "A", "role": "shipper", "password": PASSWORD}),
