@@ -55,6 +55,8 @@ from platform_api.tracking import sockets
 from platform_api.tracking_links import endpoints as tracking_links
 from platform_api.vehicle_types import endpoints as vehicle_types
 from platform_api.watch import endpoints as watch
+from platform_api.waybills import endpoints as waybills
+from platform_api.waybills import verifying
 from platform_api.webhooks import endpoints as webhooks
 
 OPENAPI_PATH = "/api/openapi.json"
@@ -131,6 +133,8 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(driver.router)
     app.include_router(detention.router)
     app.include_router(eta.router)
+    app.include_router(waybills.router)
+    app.include_router(verifying.router)
     app.include_router(telemetry.router)
     app.include_router(retention.router)
     app.include_router(duty.router)

@@ -40,6 +40,7 @@ TAGS = {
     "orders": "An order from draft to done, with its history.",
     "market": "How an order is given away: bids, counter-offers, direct offers, freight brokers, suggestions.",
     "execution": "What the crew does on the road: loading, delivery, the proof of it.",
+    "waybills": "Lettres de voiture: issued, printed, voided, and verified by whoever holds the paper.",
     "alerts": "An inbox of what somebody should look at.",
     "detention": "Waiting at a pickup or delivery: what it costs, claims and their answers.",
     "tracking links": "A link for the consignee: that order alone, without signing in.",

@@ -1,6 +1,6 @@
 """Making a locked order say what its crew's statements come to (`reckoning`), with the rows that tell of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,8 @@ from platform_api.orders.progress import Place
 from platform_api.orders.recording import record
 from platform_api.orders.repository import loading_confirmed_at
 from platform_api.orders.rules import Action, OrderStatus
+from platform_api.waybills import service as waybills
+from platform_api.waybills.contents import Loading
 
 # The goods are on the truck.
 LOADED = frozenset({OrderStatus.PICKED_UP, OrderStatus.IN_TRANSIT})
@@ -160,11 +162,20 @@ def evidence_of(row: DriverAction) -> dict[str, Any]:
     return {"action_id": str(row.id), **told, **position_of(row), "files": photos}
 
 
+def reserves_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """For the waybill."""
+    return {
+        key: told[key] for key in ("stage", "text", "packages_damaged", "packages_missing") if key in told
+    }
+
+
 def _tell(session: Session, order: Order, row: DriverAction, now: datetime) -> None:
     """History of what is said once: loading and proof have rows of their own."""
     noted = _NOTED.get(Kind(row.kind))
     if row.verdict == Verdict.APPLIED and noted is not None:
         action, evidence = noted, evidence_of(row)
+        if row.kind == Kind.RESERVE:
+            waybills.amend_of_order(session, order, "reserves", reserves_of(row.body), at=row.at, now=now)
     elif row.verdict == Verdict.REFUSED and row.refusal in CONFLICTS:
         action = Action.ACTION_IN_CONFLICT
         evidence = {**evidence_of(row), "kind": row.kind, "refusal": row.refusal}
@@ -251,6 +262,15 @@ def _load(
         actor=person_of(row),
         evidence=evidence,
     )
+    told_reserves = row.body.get("reserves") or {}
+    loading = Loading(
+        row.at,
+        row.body.get("weight_kg"),
+        row.body.get("packages"),
+        tuple(row.body.get("seals", ())),
+        str(told_reserves.get("text", "")),
+    )
+    waybills.issue_at_loading(session, order, loading, person_of(row), now)
 
 
 def _deliver(
@@ -282,3 +302,10 @@ def _deliver(
         actor=person_of(row),
         evidence=evidence,
     )
+    delivered = {
+        "receiver_name": row.body.get("receiver_name", ""),
+        "code": row.code_verdict,
+        "reserves": reserves_of(row.body.get("reserves") or {}),
+        "packages_delivered": row.body.get("packages_delivered"),
+    }
+    waybills.amend_of_order(session, order, "delivery", delivered, at=row.at, now=now)

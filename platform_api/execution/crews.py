@@ -6,17 +6,20 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config.celery_app import queue_after_commit
 from platform_api.actor import Actor
 from platform_api.bids import repository as bids
 from platform_api.errors import Conflict
 from platform_api.execution import rules
 from platform_api.execution.models import OrderCrew
+from platform_api.fleet_documents import service as fleet_documents
 from platform_api.orders import fences
 from platform_api.orders.following import refresh
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action
 from platform_api.orders.service import locked_order
+from platform_api.waybills import service as waybills
 
 
 def present_crew(session: Session, order: Order) -> OrderCrew:
@@ -63,12 +66,13 @@ def change_crew(
 ) -> Order:
     """Put another truck or driver of the carrier on the order, before the goods are on the truck.
 
-    Another truck gets fences of its own; what the first one did at its fences no longer counts.
+    Another truck gets fences of its own; what the first one did at its fences no longer counts. A
+    waybill that names the former crew is voided. Raises as `rules.change_crew`, `rules.take_on`, and
+    Conflict of `fleet_documents.service.ASSIGNABLE_ERRORS`.
     """
     order, facts = locked_order(session, actor, order_id)
     rules.change_crew(facts, actor)
     assert order.carrier_id is not None
-    before = present_crew(session, order)
     vehicle = bids.vehicle_snapshot(session, vehicle_id, lock=True, besides=order.id)
     drives = driver_id is not None and bids.drives_for(session, driver_id, order.carrier_id)
     vehicle_id, new_driver_id = rules.take_on(facts, vehicle, driver_id, drives=drives)
@@ -76,27 +80,33 @@ def change_crew(
         return order
     if not bids.hold_driver(session, new_driver_id):
         raise Conflict("vehicle_without_driver", "This driver cannot be given an order.")
+    fleet_documents.check_assignable(session, vehicle_id, new_driver_id, now)
+    _take_on(session, order, actor, vehicle_id, new_driver_id, now)
+    session.flush()
+    refresh(session, order, now)
+    return order
+
+
+def _take_on(
+    session: Session, order: Order, actor: Actor, vehicle_id: int, driver_id: UUID, now: datetime
+) -> None:
+    before = present_crew(session, order)
     session.add(
         OrderCrew(
-            order_id=order.id,
-            vehicle_id=vehicle_id,
-            driver_id=new_driver_id,
-            since=now,
-            put_on_by=actor.user_id,
+            order_id=order.id, vehicle_id=vehicle_id, driver_id=driver_id, since=now, put_on_by=actor.user_id
         )
     )
     evidence = {
         "vehicle_id": vehicle_id,
-        "driver_id": str(new_driver_id),
+        "driver_id": str(driver_id),
         "vehicle_id_before": before.vehicle_id,
         "driver_id_before": str(before.driver_id),
     }
-    order.driver_id = new_driver_id
+    order.driver_id = driver_id
     if vehicle_id != order.vehicle_id:
         order.vehicle_id = vehicle_id
         fences.retire(session, order, now)
         fences.watch(session, order, now)
+        queue_after_commit(session, "routing.plan", order_id=str(order.id))
+    waybills.void_of_order(session, order, actor, reason="Véhicule ou conducteur remplacé", now=now)
     record(session, order, Action.CREW_CHANGED, now=now, actor=actor, evidence=evidence)
-    session.flush()
-    refresh(session, order, now)
-    return order

@@ -22,6 +22,7 @@ from platform_api.execution.schemas import (
 )
 from platform_api.files import service as files
 from platform_api.files.rules import IMAGES
+from platform_api.fleet_documents.service import ASSIGNABLE_ERRORS
 from platform_api.orders.schemas import OrderOut, shown_order
 from platform_api.pagination import Page, PageDep
 from platform_api.schemas import errors
@@ -114,6 +115,7 @@ def reject_load(
         "driver_not_found",
         "vehicle_busy",
         "vehicle_without_driver",
+        *ASSIGNABLE_ERRORS,
     ),
 )
 def change_crew(

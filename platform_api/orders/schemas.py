@@ -18,6 +18,7 @@ from platform_api.orders.models import Order, OrderHistory, OrderStop
 from platform_api.orders.money import is_customer, shown_evidence, shown_prices
 from platform_api.orders.rules import SHOWN_TO_BIDDERS, OrderStatus
 from platform_api.orders.service import is_party, price_facts
+from platform_api.waybills.rules import is_waybill_missing
 
 __all__ = ["Latitude", "Longitude", "OrderIn", "Text"]
 
@@ -132,6 +133,10 @@ class OrderOut(BaseModel):
     completed_at: datetime | None = None
     cancelled_at: datetime | None = None
     cancel_reason: str | None = None
+    waybill_number: int | None = None
+    waybill_missing: bool = Field(
+        default=False, description="more than 7 t on the way without a waybill (UEMOA regulation 14/2005)"
+    )
     # only where a list is asked for what is near
     distance_km: float | None = None
 
@@ -142,6 +147,9 @@ class OrderOut(BaseModel):
         known |= {name: getattr(order, name) for name in _FOR_PARTIES if party}
         if party:
             known |= asdict(shown_prices(facts, actor))
+            known["waybill_missing"] = is_waybill_missing(
+                OrderStatus(order.status), order.weight_kg, order.waybill_number
+            )
             known["pickup_contact"] = ContactOut.of(order.pickup_contact_name, order.pickup_contact_phone)
             known["delivery_contact"] = ContactOut.of(
                 order.delivery_contact_name, order.delivery_contact_phone
@@ -177,7 +185,7 @@ _FOR_ALL = (
 _FOR_PARTIES = (
     "version", "value_xof", "carrier_id", "driver_id", "vehicle_id", "assigned_at", "arrived_pickup_at",
     "picked_up_at", "departed_pickup_at", "arrived_delivery_at", "departed_delivery_at", "delivered_at",
-    "completed_at", "cancel_reason",
+    "completed_at", "cancel_reason", "waybill_number",
 )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_the_same_batch_twice_at_once(world: ExecutionWorld) -> None:
             order.driver.id,
         )
         assert sorted(row["action"] for row in told) == [
-            "arrival_stated", "driver_note", "loading_confirmed", "proof_of_delivery",
+            "arrival_stated", "driver_note", "loading_confirmed", "proof_of_delivery", "waybill_issued",
         ]  # fmt: skip
         assert world.state(order)[0] == "DELIVERED"
 

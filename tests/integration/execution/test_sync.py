@@ -41,6 +41,7 @@ def test_a_day_offline(world: ExecutionWorld) -> None:
         "arrival_stated",
         "driver_note",
         "loading_confirmed",
+        "waybill_issued",
         "proof_of_delivery",
     ]
     loaded = next(row for row in world.history(order) if row["action"] == "loading_confirmed")
@@ -51,7 +52,7 @@ def test_a_day_offline(world: ExecutionWorld) -> None:
     again = world.sync(order.driver, *reversed(told))
     assert [result["state"] for result in again] == ["applied"] * 4
     assert all(result["repeated"] for result in again)
-    assert len(world.actions_of(order)) == 8
+    assert len(world.actions_of(order)) == 9
     items = order.shipper.get(f"{order.path}statements/").json()["items"]
     assert [item["id"] for item in items] == [action["id"] for action in told]
     assert items[3]["said"]["reserves"] == {"text": "Deux sacs déchirés", "packages_damaged": 2}
