@@ -4,11 +4,33 @@ from fastapi import APIRouter, Request
 
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.error_bodies import error_body
-from platform_api.execution import service, sync
-from platform_api.execution.schemas import ActionResult, SyncIn, SyncOut
+from platform_api.execution import driver_tasks, service, sync
+from platform_api.execution.schemas import ActionResult, StepOut, SyncIn, SyncOut, TaskOut, TasksOut
+from platform_api.orders.rules import OrderStatus
 from platform_api.schemas import errors
 
 router = APIRouter(prefix="/api/v1/driver", tags=["execution"], responses=errors("role_not_allowed"))
+
+
+@router.get("/tasks/")
+def tasks(session: SessionDep, actor: CurrentActor, now: NowDep) -> TasksOut:
+    """Your orders with their steps in order: done, the current one, and what comes next."""
+    return TasksOut(orders=[_task(task) for task in driver_tasks.tasks_of(session, actor, now)])
+
+
+def _task(task: driver_tasks.Task) -> TaskOut:
+    order = task.order
+    assert order.vehicle_id is not None
+    return TaskOut(
+        order_id=order.id,
+        reference=order.reference,
+        status=OrderStatus(order.status),
+        goods=order.goods,
+        packages=order.packages,
+        weight_kg=order.weight_kg,
+        vehicle_id=order.vehicle_id,
+        steps=[StepOut.model_validate(step) for step in task.steps],
+    )
 
 
 @router.post("/sync/")

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from platform_api.execution.models import DeliveryCode, DriverAction, DriverActionFile
 from platform_api.execution.reckoning import Kind
 from platform_api.execution.service import Details
+from platform_api.execution.steps import StepKind, StepState
 from platform_api.execution.telling import Position, Said
 from platform_api.fields import Id, Name, OptionalName, Time
 from platform_api.orders.bodies import MAX_WEIGHT_KG, Latitude, Longitude, Text
+from platform_api.orders.rules import OrderStatus
 from platform_api.schemas import StrictBody
 
 MAX_PHOTOS = 20
@@ -251,6 +253,55 @@ class SyncOut(BaseModel):
     """In the order in which the actions were sent."""
 
     results: list[ActionResult]
+
+
+# A driver's tasks -----------------------------------------------------------------
+
+
+class SpotOut(BaseModel):
+    """Where, when somebody is there, and who."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    lat: float
+    lon: float
+    opens_at: datetime | None
+    closes_at: datetime | None
+    contact_name: str | None
+    contact_phone: str | None
+    instructions: str
+
+
+class StepOut(BaseModel):
+    """`at`: when it was done; null also where it followed from a later step. `needs`: what to send with it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: StepKind
+    state: StepState
+    at: datetime | None
+    place: SpotOut | None = Field(validation_alias="spot")
+    needs: list[str]
+    stop: int | None
+    until: datetime | None
+
+
+class TaskOut(BaseModel):
+    order_id: UUID
+    reference: str
+    status: OrderStatus
+    goods: str
+    packages: int | None
+    weight_kg: int | None
+    vehicle_id: int
+    steps: list[StepOut]
+
+
+class TasksOut(BaseModel):
+    """The order that he is at first, then the ones after it."""
+
+    orders: list[TaskOut]
 
 
 # What is read -----------------------------------------------------------------------

@@ -52,6 +52,7 @@ def claim(w: World) -> str:
 
 ORDER = "/api/v1/orders/{order_id}/"
 ENTRIES = [
+    Entry("GET /api/v1/driver/tasks/", ok="driver"),
     Entry("POST /api/v1/driver/sync/", lambda w: Call(body={"actions": [{"id": "x"}]}), ok="driver"),
     Entry(
         f"POST {ORDER}accept-load/",

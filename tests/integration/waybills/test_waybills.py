@@ -2,20 +2,17 @@
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from httpx import Response
 from pypdf import PdfReader
-from sqlalchemy import event
 
-from config.database import get_engine
 from platform_api.actor import Role
 from platform_api.waybills.verifying import VERIFY
 from tests.integration.execution.world import AT_DELIVERY, ExecutionWorld
 from tests.integration.orders.world import Assigned
 from tests.support.api import Person, code_of, person
+from tests.support.queries import count_queries
 
 WAYBILLS = "/api/v1/waybills/"
 
@@ -253,25 +250,11 @@ def test_a_cancelled_order_voids_its_waybill(world: ExecutionWorld) -> None:
     assert code_of(order.carrier.post(f"{order.path}waybills/")) == (409, "waybill_not_now")
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def hear(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(get_engine(), "before_cursor_execute", hear)
-    try:
-        yield statements
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", hear)
-
-
 def test_a_page_of_the_series_is_a_constant_number_of_queries(world: ExecutionWorld) -> None:
     order, waybill = loaded(world)
     counts = []
     for number in range(3):
-        with counted() as statements:
+        with count_queries() as statements:
             page = order.carrier.get(WAYBILLS).json()
         assert len(page["items"]) == number + 1
         counts.append(len(statements))
@@ -286,9 +269,12 @@ def test_a_page_of_the_series_is_a_constant_number_of_queries(world: ExecutionWo
 
 def test_verifying_is_limited(world: ExecutionWorld) -> None:
     world.sql("DELETE FROM rate_limits WHERE key LIKE 'waybill_verify%%'")
-    answers = [world.client.get("/verify/unknown").status_code for _ in range(VERIFY.times)]
-    assert set(answers) == {404}
-    refused = world.client.get(f"{WAYBILLS}verify/unknown/")
+    # It is given back evenly, so a slow machine gets a few more.
+    answers = []
+    while len(answers) < 2 * VERIFY.times and (not answers or answers[-1].status_code == 404):
+        answers.append(world.client.get(f"{WAYBILLS}verify/unknown/"))
+    refused = answers[-1]
+    assert len(answers) > VERIFY.times
     assert code_of(refused) == (429, "too_many_requests")
     assert int(refused.headers["retry-after"]) >= 1
     world.sql("DELETE FROM rate_limits WHERE key LIKE 'waybill_verify%%'")
