@@ -39,8 +39,9 @@ ENTRIES = [
             {"order_id": w.assigned()}, body={"file_id": w.file(w.shipper), "kind": "delivery_note"}
         ),
         ok="shipper",
-        # the file is the shipper's
+        # The order is theirs to know of; the file is the shipper's.
         but={"carrier": "404", "driver": "404", "administrator": "404"},
+        open=True,
     ),
     Entry("GET /api/v1/orders/{order_id}/documents/{document_id}/content/", paper, ok=PARTIES),
     Entry(
@@ -51,7 +52,7 @@ ENTRIES = [
     ),
     Entry(
         "GET /api/v1/orders/{order_id}/cancellation/",
-        at("order_id"),
+        lambda w: Call({"order_id": w.assigned()}),
         ok="shipper administrator",
         but=SHIPPERS_SIDE,
     ),
