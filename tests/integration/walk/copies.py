@@ -4,6 +4,11 @@ from collections.abc import Mapping
 
 from tests.integration.walk.world import World
 
+# Values of copies, for `but`.
+TEXT = "substr(md5(random()::text), 1, 12)"
+HASH = "encode(sha256(random()::text::bytea), 'hex')"
+EARLIER = {"created_at": "o.created_at - n * interval '1 second'"}
+
 _COLUMNS = """
 SELECT c.column_name AS name, c.data_type AS type, c.column_name = ANY (
     SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)

@@ -95,12 +95,9 @@ def paper(w: World) -> dict[str, object]:
     }
 
 
-def sent_paper(w: World, *, claimed: bool = False) -> str:
+def sent_paper(w: World) -> str:
     w.sql("UPDATE kyc_documents SET state = 'replaced' WHERE party_id = %s", w.shipper.id)
     document_id = str(w.made(w.shipper, "/api/v1/kyc/documents/", paper(w)))
-    if claimed:
-        answer = w.administrator.post(f"/api/v1/kyc/documents/{document_id}/claim/")
-        assert answer.status_code == 200, answer.text
     return document_id
 
 
