@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from geofence.geojson import parse_shape
 from geofence.shapes import signed_distance_m
 from platform_api.actor import Actor, Role
+from platform_api.alerts.service import raise_alert
 from platform_api.execution import codes
 from platform_api.execution.crews import present_crew
 from platform_api.execution.models import DriverAction, OrderCrew
@@ -182,6 +183,18 @@ def _tell(session: Session, order: Order, row: DriverAction, now: datetime) -> N
     else:
         return
     record(session, order, action, now=now, event_time=row.at, actor=person_of(row), evidence=evidence)
+    if action in (Action.LOAD_REJECTED, Action.ACTION_IN_CONFLICT) and order.carrier_id is not None:
+        raise_alert(
+            session,
+            party_id=order.carrier_id,
+            kind=str(action),
+            at=row.at,
+            now=now,
+            order_id=order.id,
+            vehicle_id=order.vehicle_id,
+            facts={"reason": row.body["reason"]} if row.kind == Kind.REJECT else {},
+            dedup=f"statement/{row.user_id}/{row.id}",
+        )
 
 
 def _flag(session: Session, order: Order, rows: dict[Key, DriverAction], reckoning: Reckoning) -> None:

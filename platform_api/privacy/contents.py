@@ -124,6 +124,15 @@ TABLES: Final[tuple[Part, ...]] = (
         """,
     ),
     _part(
+        "statements",
+        "ce que vous avez envoyé pour vos commandes, pris en compte ou non",
+        "what you sent for your orders, taken or not",
+        """
+        SELECT id, order_id, source, kind, at, recorded_at, lat, lon, accuracy_m, body, verdict, refusal, flags
+        FROM driver_actions WHERE user_id = :subject ORDER BY at, id
+        """,
+    ),
+    _part(
         "visits",
         "les lieux visités par le véhicule pendant vos commandes",
         "places the vehicle visited during your orders",

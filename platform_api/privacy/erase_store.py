@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func, select, text
+from sqlalchemy import CursorResult, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import SignInSession, User
 from platform_api.duty.models import DutyPeriod
+from platform_api.execution.models import DriverAction
 from platform_api.kyc import service as kyc
 from platform_api.orders.models import OrderHistory
 from platform_api.organisations.models import Invitation
@@ -128,3 +129,14 @@ def next_history(session: Session, subject_id: UUID, *, after: int, most: int) -
     ids: list[Any] = list(session.scalars(_HISTORY, {"subject": subject_id, "after": after, "most": most}))
     statement = select(OrderHistory).where(OrderHistory.id.in_(ids)).order_by(OrderHistory.id)
     return session.scalars(statement.with_for_update()).all()
+
+
+def forget_where_he_spoke(session: Session, subject_id: UUID) -> int:
+    """What he said of orders stays, as proof of the carriage; where he stood when he said it goes."""
+    forgotten = session.scalars(
+        update(DriverAction)
+        .where(DriverAction.user_id == subject_id, DriverAction.lat.is_not(None))
+        .values(lat=None, lon=None, accuracy_m=None)
+        .returning(DriverAction.id)
+    )
+    return len(forgotten.all())

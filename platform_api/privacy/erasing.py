@@ -108,6 +108,7 @@ def _history(session: Session, erasure: Erasure, now: datetime) -> Progress:
     spans = [phone.span for phone in erase_store.phones_of(session, erasure.subject_id)]
     if not rows:
         _ways(session, erasure, spans)
+        _count(erasure, "statements", erase_store.forget_where_he_spoke(session, erasure.subject_id))
         erasure.step = ErasureStep.ACCOUNT.value
         return Progress.MORE
     for row in rows:

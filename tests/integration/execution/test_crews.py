@@ -37,6 +37,9 @@ def test_a_load_is_turned_down_and_given_to_another(world: ExecutionWorld) -> No
     row = next(row for row in world.history(order) if row["action"] == "load_rejected")
     assert row["evidence"]["reason"] == WHY["reason"]
 
+    (alert,) = order.carrier.get("/api/v1/alerts/").json()["items"]
+    assert (alert["kind"], alert["order_id"]) == ("load_rejected", str(order.id))
+
     driver, vehicle_id = another_truck(world, order)
     assert code_of(order.shipper.post(f"{order.path}crew/", {"vehicle_id": vehicle_id})) == (
         403,
@@ -53,6 +56,8 @@ def test_a_load_is_turned_down_and_given_to_another(world: ExecutionWorld) -> No
     note = world.action(order, "loading", 4)
     assert world.states(order.driver, note) == ["order_reassigned"]
     assert "action_in_conflict" in world.actions_of(order)
+    kinds = [alert["kind"] for alert in order.carrier.get("/api/v1/alerts/").json()["items"]]
+    assert sorted(kinds) == ["action_in_conflict", "load_rejected"]
     assert world.state(order)[0] == "ASSIGNED"
 
 

@@ -7,8 +7,10 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.database import transaction
 from platform_api.actor import Role
 from platform_api.execution import tasks
+from platform_api.privacy import erase_store
 from tests.integration.execution.world import AT_DELIVERY, POSITION, SYNC, ExecutionWorld
 from tests.integration.orders.world import Assigned, Stay
 from tests.support.api import code_of, person
@@ -251,3 +253,16 @@ def test_any_batching_order_and_repetition_ends_in_the_same(
         world.sync(order.driver, *shuffled[:size])
         shuffled = shuffled[size:]
     assert outcome(world, order) == outcome(world, plain)
+
+
+def test_an_erasure_forgets_where_he_spoke(world: ExecutionWorld) -> None:
+    order = world.assigned()
+    world.sync(order.driver, *journey(world, order))
+    with transaction() as session:
+        assert erase_store.forget_where_he_spoke(session, order.driver.id) == 3
+    rows = world.sql(
+        "SELECT lat, lon, accuracy_m, body FROM driver_actions WHERE user_id = %s", order.driver.id
+    )
+    assert len(rows) == 4
+    assert all(row["lat"] is row["lon"] is row["accuracy_m"] is None for row in rows)
+    assert any(row["body"].get("receiver_name") == "Awa Diop" for row in rows)
