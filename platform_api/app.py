@@ -23,6 +23,7 @@ from platform_api.bids import endpoints as bids
 from platform_api.brokerage import endpoints as brokerage
 from platform_api.commands import endpoints as commands
 from platform_api.detention import endpoints as detention
+from platform_api.disputes import endpoints as disputes
 from platform_api.duty import endpoints as duty
 from platform_api.eta import endpoints as eta
 from platform_api.execution import driver_endpoints as driver
@@ -35,6 +36,7 @@ from platform_api.fleet import vehicle_endpoints
 from platform_api.fleet_documents import endpoints as fleet_documents
 from platform_api.geofences import endpoints as geofences
 from platform_api.geofences import group_endpoints as geofence_groups
+from platform_api.incidents import endpoints as incidents
 from platform_api.kyc import endpoints as kyc
 from platform_api.limits import endpoints as limits
 from platform_api.middleware import BodyLimit, RequestContext
@@ -46,6 +48,7 @@ from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.profiles import endpoints as profiles
 from platform_api.repeats import endpoints as repeats
+from platform_api.ratings import endpoints as ratings
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
 from platform_api.suggestions import endpoints as suggestions
@@ -141,6 +144,9 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(tracking_links.router)
     app.include_router(accounting.router)
     app.include_router(alerts.router)
+    app.include_router(disputes.router)
+    app.include_router(ratings.router)
+    app.include_router(incidents.router)
     app.include_router(api_keys.router)
     app.include_router(webhooks.router)
     app.include_router(exports.router)

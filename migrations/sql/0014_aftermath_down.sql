@@ -1,0 +1,12 @@
+DROP TABLE incident_files;
+DROP TABLE incidents;
+DROP TABLE reliability_waivers;
+DROP INDEX order_withdrawals_carrier_time;
+DROP INDEX orders_carrier_assigned;
+DROP TABLE order_ratings;
+DELETE FROM order_fees WHERE kind = 'refund';
+ALTER TABLE order_fees DROP CONSTRAINT order_fees_kind_check;
+ALTER TABLE order_fees ADD CONSTRAINT order_fees_kind_check CHECK (kind IN ('cancellation'));
+DROP TABLE dispute_files;
+DROP TABLE dispute_messages;
+DROP TABLE disputes;

@@ -41,6 +41,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
     {
         "/api/v1/orders/": "orders",
         "/api/v1/waybills/": "orders",
+        "/api/v1/disputes/": "orders",
+        "/api/v1/incidents/": "orders",
         "/api/v1/offers/": "orders",
         "/api/v1/order-templates/": "orders",
         "/api/v1/tracking/": "tracking",

@@ -59,6 +59,8 @@ class Action(StrEnum):
     PROOF_OF_DELIVERY = "proof_of_delivery"
     DELIVERY_CONFIRMED = "delivery_confirmed"
     COMPLETED_BY_SILENCE = "completed_by_silence"  # by the system
+    DISPUTED = "disputed"
+    DISPUTE_CLOSED = "dispute_closed"
     # the crew
     LOAD_ACCEPTED = "load_accepted"
     LOAD_REJECTED = "load_rejected"
@@ -111,7 +113,7 @@ TRANSITIONS: Mapping[OrderStatus, Mapping[OrderStatus, str]] = MappingProxyType(
             S.ASSIGNED: "visit retracted, loading not confirmed",
         },
         S.DELIVERED: {S.COMPLETED: "confirmation, or silence", S.DISPUTED: "dispute"},
-        S.DISPUTED: {S.RESOLVED: "settled", S.CANCELLED: "annulled"},
+        S.DISPUTED: {S.RESOLVED: "settled, or withdrawn", S.CANCELLED: "annulled"},
         S.COMPLETED: {},
         S.RESOLVED: {},
         S.CANCELLED: {},
