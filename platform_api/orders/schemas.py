@@ -250,7 +250,7 @@ class FeeOut(BaseModel):
 
     id: int
     order_id: UUID
-    kind: Literal["cancellation"]
+    kind: Literal["cancellation", "refund"]
     debtor_id: UUID
     creditor_id: UUID
     amount_xof: int

@@ -68,20 +68,6 @@ GROUP BY carrier_id
 """)
 
 # Of the last 20 loads of each carrier, how many it did not give back.
-_KEPT = text("""
-SELECT c.id AS carrier_id, avg(CASE WHEN l.kept THEN 1.0 ELSE 0.0 END) AS kept
-FROM unnest(CAST(:carrier_ids AS uuid[])) AS c (id)
-CROSS JOIN LATERAL (
-    SELECT kept FROM (
-        (SELECT true AS kept, delivered_at AS at FROM orders
-         WHERE orders.carrier_id = c.id AND delivered_at IS NOT NULL ORDER BY delivered_at DESC LIMIT 20)
-        UNION ALL
-        (SELECT false, withdrawn_at FROM order_withdrawals w
-         WHERE w.carrier_id = c.id ORDER BY withdrawn_at DESC LIMIT 20)
-    ) loads ORDER BY at DESC LIMIT 20
-) l
-GROUP BY c.id
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +109,6 @@ def came_from(session: Session, vehicle_ids: Sequence[int]) -> dict[int, Point]:
 def loads_together(session: Session, dispatcher: UUID, carrier_ids: Sequence[UUID]) -> dict[UUID, int]:
     rows = session.execute(_TOGETHER, {"dispatcher": dispatcher, "carrier_ids": list(carrier_ids)})
     return {row.carrier_id: row.loads for row in rows}
-
-
-def reliability(session: Session, carrier_ids: Sequence[UUID]) -> dict[UUID, float]:
-    """0 to 1 by carrier, of its last 20 loads; a carrier without any is not in it."""
-    rows = session.execute(_KEPT, {"carrier_ids": list(carrier_ids)})
-    return {row.carrier_id: float(row.kept) for row in rows}
 
 
 def truck_of(

@@ -10,6 +10,7 @@ from platform_api.actor import Actor
 from platform_api.errors import Conflict
 from platform_api.orders.rules import GIVEABLE, OrderStatus, dispatcher_of, owner_only
 from platform_api.orders.service import get_order, snapshot
+from platform_api.reliability import service as reliability
 from platform_api.suggestions import repository, rules
 from platform_api.suggestions.rules import Load, Point, Suggestion
 from platform_api.tracking.rules import bounding_box
@@ -38,6 +39,10 @@ def suggest_trucks(
     homes = repository.came_from(session, [row.vehicle_id for row in rows])
     dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
     together = repository.loads_together(session, dispatcher, carriers)
-    kept = repository.reliability(session, carriers)
+    kept = {
+        carrier_id: found.score / 100
+        for carrier_id, found in reliability.of_carriers(session, carriers).items()
+        if found.score is not None
+    }
     trucks = [repository.truck_of(row, homes, together, kept) for row in rows]
     return rules.suggest(load, trucks, now, fresh, limit)
