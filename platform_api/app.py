@@ -47,8 +47,8 @@ from platform_api.organisations import endpoints as organisations
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.profiles import endpoints as profiles
-from platform_api.repeats import endpoints as repeats
 from platform_api.ratings import endpoints as ratings
+from platform_api.repeats import endpoints as repeats
 from platform_api.retention import endpoints as retention
 from platform_api.routing import endpoints as routing
 from platform_api.suggestions import endpoints as suggestions
@@ -99,6 +99,60 @@ def create_app() -> FastAPI:
     app.add_middleware(RequestContext)
     _include_routers(app)
     return app
+
+
+# Where two paths fit one request, the first wins.
+ROUTERS = (
+    health.router,
+    accounts.router,
+    profiles.me_router,
+    profiles.router,
+    kyc.router,
+    own_account.router,
+    organisations.router,
+    organisations.received_router,
+    files.router,
+    vehicle_types.router,
+    vehicle_endpoints.router,
+    fleet_documents.router,
+    limits.router,
+    availability.router,
+    fleet.router,
+    presence.router,
+    commands.router,
+    geofences.router,
+    geofence_groups.router,
+    alert_rules.router,
+    orders.router,
+    order_papers.router,
+    repeats.router,
+    bids.router,
+    offers.router,
+    brokerage.router,
+    suggestions.router,
+    execution.router,
+    routing.router,
+    watch.router,
+    driver.router,
+    detention.router,
+    eta.router,
+    telemetry.router,
+    retention.router,
+    duty.router,
+    privacy.router,
+    tracking.router,
+    tracking_links.router,
+    accounting.router,
+    alerts.router,
+    disputes.router,
+    ratings.router,
+    incidents.router,
+    api_keys.router,
+    webhooks.router,
+    exports.router,
+    administration.router,
+    sockets.router,
+)
 
 
 def _include_routers(app: FastAPI) -> None:
@@ -152,4 +206,6 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(exports.router)
     app.include_router(administration.router)
     app.include_router(sockets.router)
+    for router in ROUTERS:
+        app.include_router(router)
     admin_pages.install(app)
