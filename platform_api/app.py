@@ -58,8 +58,6 @@ from platform_api.tracking import sockets
 from platform_api.tracking_links import endpoints as tracking_links
 from platform_api.vehicle_types import endpoints as vehicle_types
 from platform_api.watch import endpoints as watch
-from platform_api.waybills import endpoints as waybills
-from platform_api.waybills import verifying
 from platform_api.webhooks import endpoints as webhooks
 
 OPENAPI_PATH = "/api/openapi.json"
@@ -152,60 +150,11 @@ ROUTERS = (
     exports.router,
     administration.router,
     sockets.router,
+    part.router,
 )
 
 
 def _include_routers(app: FastAPI) -> None:
-    """Where two paths fit one request, the first wins."""
-    app.include_router(health.router)
-    app.include_router(accounts.router)
-    app.include_router(profiles.me_router)
-    app.include_router(profiles.router)
-    app.include_router(kyc.router)
-    app.include_router(own_account.router)
-    app.include_router(organisations.router)
-    app.include_router(organisations.received_router)
-    app.include_router(files.router)
-    app.include_router(vehicle_types.router)
-    app.include_router(vehicle_endpoints.router)
-    app.include_router(fleet_documents.router)
-    app.include_router(limits.router)
-    app.include_router(availability.router)
-    app.include_router(fleet.router)
-    app.include_router(presence.router)
-    app.include_router(commands.router)
-    app.include_router(geofences.router)
-    app.include_router(geofence_groups.router)
-    app.include_router(alert_rules.router)
-    app.include_router(orders.router)
-    app.include_router(order_papers.router)
-    app.include_router(repeats.router)
-    app.include_router(bids.router)
-    app.include_router(offers.router)
-    app.include_router(brokerage.router)
-    app.include_router(suggestions.router)
-    for part in (execution, driver, waybills, verifying):
-        app.include_router(part.router)
-    app.include_router(routing.router)
-    app.include_router(watch.router)
-    app.include_router(detention.router)
-    app.include_router(eta.router)
-    app.include_router(telemetry.router)
-    app.include_router(retention.router)
-    app.include_router(duty.router)
-    app.include_router(privacy.router)
-    app.include_router(tracking.router)
-    app.include_router(tracking_links.router)
-    app.include_router(accounting.router)
-    app.include_router(alerts.router)
-    app.include_router(disputes.router)
-    app.include_router(ratings.router)
-    app.include_router(incidents.router)
-    app.include_router(api_keys.router)
-    app.include_router(webhooks.router)
-    app.include_router(exports.router)
-    app.include_router(administration.router)
-    app.include_router(sockets.router)
     for router in ROUTERS:
         app.include_router(router)
     admin_pages.install(app)
