@@ -129,9 +129,11 @@ ROUTERS = (
     brokerage.router,
     suggestions.router,
     execution.router,
+    driver.router,
+    waybills.router,
+    verifying.router,
     routing.router,
     watch.router,
-    driver.router,
     detention.router,
     eta.router,
     telemetry.router,
@@ -150,7 +152,6 @@ ROUTERS = (
     exports.router,
     administration.router,
     sockets.router,
-    part.router,
 )
 
 
