@@ -58,6 +58,8 @@ from platform_api.tracking import sockets
 from platform_api.tracking_links import endpoints as tracking_links
 from platform_api.vehicle_types import endpoints as vehicle_types
 from platform_api.watch import endpoints as watch
+from platform_api.waybills import endpoints as waybills
+from platform_api.waybills import verifying
 from platform_api.webhooks import endpoints as webhooks
 
 OPENAPI_PATH = "/api/openapi.json"
