@@ -44,6 +44,7 @@ from platform_api.offers import endpoints as offers
 from platform_api.orders import endpoints as orders
 from platform_api.orders import paper_endpoints as order_papers
 from platform_api.organisations import endpoints as organisations
+from platform_api.pairing import endpoints as pairing
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
 from platform_api.profiles import endpoints as profiles
@@ -118,6 +119,7 @@ ROUTERS = (
     limits.router,
     availability.router,
     fleet.router,
+    pairing.router,
     presence.router,
     commands.router,
     geofences.router,

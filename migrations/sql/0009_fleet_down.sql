@@ -1,6 +1,7 @@
 DROP TABLE legal_limits;
 ALTER TABLE vehicle_states DROP COLUMN cell;
 DROP TABLE vehicle_unavailabilities;
+DROP TABLE device_pairing_codes;
 DROP TRIGGER devices_revoked ON devices;
 DROP TRIGGER mqtt_credentials_deleted ON mqtt_credentials;
 DROP TRIGGER mqtt_credentials_revoked ON mqtt_credentials;

@@ -152,6 +152,15 @@ CREATE TRIGGER devices_revoked AFTER UPDATE OF disabled, user_id, uid ON devices
     WHEN (OLD.disabled IS DISTINCT FROM NEW.disabled OR OLD.user_id IS DISTINCT FROM NEW.user_id OR OLD.uid <> NEW.uid)
     EXECUTE FUNCTION device_revoked();
 
+-- Trackers in stock ---------------------------------------------------------------------
+-- The code on a tracker's label, as a keyed hash. It is deleted when it is spent.
+CREATE TABLE device_pairing_codes (
+    device_id        bigint PRIMARY KEY REFERENCES devices (id),
+    code_hmac        text NOT NULL UNIQUE,
+    made_by          uuid NOT NULL REFERENCES users (id),
+    made_at          timestamptz NOT NULL
+);
+
 -- When a vehicle cannot be had --------------------------------------------------------
 CREATE TABLE vehicle_unavailabilities (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),

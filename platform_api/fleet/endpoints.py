@@ -88,10 +88,15 @@ def detach_driver(driver_id: UUID, session: SessionDep, actor: CurrentActor) -> 
         "credential_exists",
         "device_uid_reserved",
         "device_uid_malformed",
+        "not_a_tracker",
+        "stock_device_unassigned",
     ),
 )
-def register_device(body: DeviceIn, session: SessionDep, actor: Carrier, now: NowDep) -> MqttSecretOut:
-    """Register a tracker, a phone or a gateway. The MQTT password in the answer is shown this once."""
+def register_device(body: DeviceIn, session: SessionDep, actor: Viewer, now: NowDep) -> MqttSecretOut:
+    """Register a tracker, a phone or a gateway. The MQTT password in the answer is shown this once.
+
+    An administrator registers trackers into stock: they are nobody's until a carrier pairs one by its code.
+    """
     issued = service.register_device(
         session,
         actor,

@@ -85,6 +85,14 @@ def check_source(kind: DeviceKind) -> None:
         )
 
 
+def check_stock(kind: DeviceKind, *, in_use: bool) -> None:
+    """May an administrator register it for nobody yet? Raises Conflict `not_a_tracker`, `stock_device_unassigned`."""
+    if kind is not DeviceKind.TRACKER:
+        raise Conflict("not_a_tracker", "Only a tracker waits in stock and is paired by its code.")
+    if in_use:
+        raise Conflict("stock_device_unassigned", "A device in stock has no driver and no vehicle.")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A device in a vehicle during half-open [start, end) of event time; None = without bound."""

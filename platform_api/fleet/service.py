@@ -76,7 +76,7 @@ def register_device(
 ) -> DeviceSecret:
     """Create a device with its MQTT account (user name = client id = uid). A taken uid: `device_uid_taken`.
 
-    Without `priority` it has that of its kind.
+    Without `priority` it has that of its kind. Of an administrator it is in stock: a tracker of nobody's, until a carrier pairs it.
     """
     try:
         check_device_uid(uid)
@@ -86,6 +86,8 @@ def register_device(
         raise Conflict("not_a_phone", "Only a phone belongs to a driver; others belong to vehicles.")
     if vehicle_id is not None or priority is not None:
         rules.check_source(kind)
+    if actor.carrier_id is None:
+        rules.check_stock(kind, in_use=driver_id is not None or vehicle_id is not None)
     check_own_driver(session, actor, driver_id)
     device = Device(
         uid=uid,
@@ -127,7 +129,8 @@ def get_device(session: Session, actor: Actor, uid: str) -> Device:
     return device
 
 
-def _lock_device(session: Session, actor: Actor, uid: str) -> Device:
+def lock_device(session: Session, actor: Actor, uid: str) -> Device:
+    """For whoever changes it. Raises NotFound `device_not_found`."""
     device = repository.lock_device(session, actor, uid)
     if device is None:
         raise NotFound("device_not_found", "There is no such device.")
@@ -139,7 +142,7 @@ def change_priority(session: Session, actor: Actor, uid: str, *, priority: int, 
 
     Older positions are judged by the new one when they are folded again for another reason.
     """
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     rules.check_source(rules.DeviceKind(device.kind))
     if device.priority == priority:
         return
@@ -163,7 +166,7 @@ def assign_device(
 
     With `end_current` the open assignment ends where this one begins: a move.
     """
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     rules.check_source(rules.DeviceKind(device.kind))
     vehicle = get_vehicle(session, actor, vehicle_id)
     _assign_locked(
@@ -205,7 +208,7 @@ def _assign_locked(
 
 def unassign_device(session: Session, actor: Actor, uid: str, *, valid_to: datetime) -> None:
     """Take a device out of its vehicle at `valid_to` (event time)."""
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     rows = {row.id: row for row in repository.assignments_of(session, device.id)}
     span = rules.plan_unassignment([_span(row) for row in rows.values()], valid_to)
     rows[span.id].valid_to = valid_to
@@ -218,7 +221,7 @@ def _span(row: DeviceAssignment) -> rules.Span:
 
 def rotate_secret(session: Session, actor: Actor, uid: str) -> DeviceSecret:
     """A new secret; the old one stops working and its connection is ended. A disabled device stays disabled."""
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     connection = repository.driver_connection(session)
     queue_after_commit(session, END_REVOKED)
     return DeviceSecret(device, credentials.rotate(connection, username=device.uid, client_id=device.uid))
@@ -226,7 +229,7 @@ def rotate_secret(session: Session, actor: Actor, uid: str) -> DeviceSecret:
 
 def disable_device(session: Session, actor: Actor, uid: str) -> None:
     """Lost or stolen: it is disconnected and stays out, and ingest refuses what it sends. Again is harmless."""
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     device.disabled = True
     credentials.disable(repository.driver_connection(session), username=device.uid, client_id=device.uid)
     queue_after_commit(session, END_REVOKED)
@@ -234,7 +237,7 @@ def disable_device(session: Session, actor: Actor, uid: str) -> None:
 
 def enable_device(session: Session, actor: Actor, uid: str) -> DeviceSecret:
     """Found again. The secret is a new one: nobody knows where the old one has been."""
-    device = _lock_device(session, actor, uid)
+    device = lock_device(session, actor, uid)
     device.disabled = False
     queue_after_commit(session, END_REVOKED)
     repository.enable_credentials(session, device.id)

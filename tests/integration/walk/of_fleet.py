@@ -132,8 +132,8 @@ ENTRIES = [
     Entry(
         "POST /api/v1/fleet/devices/",
         lambda w: Call(body={"uid": f"walk-new-{next(_numbers)}", "kind": "tracker"}),
-        ok="carrier",
-        forbidden=NOT_OWNERS,
+        ok=OWNERS,
+        forbidden=NOT_CARRIERS,
     ),
     Entry("GET /api/v1/fleet/devices/", ok="carrier driver administrator", forbidden="shipper broker"),
     Entry(

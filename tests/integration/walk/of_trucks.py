@@ -31,7 +31,27 @@ def period(w: World, **more: object) -> Call:
     return Call({"vehicle_id": w.vehicle_id, "period_id": made}, body=more or None)
 
 
+def labelled(w: World) -> Call:
+    """A tracker of the carrier with its code."""
+    code = w.made(w.carrier, f"/api/v1/fleet/devices/{w.device()}/pairing-code/", name="code")
+    return Call(body={"code": code, "vehicle_id": w.vehicle_id})
+
+
 ENTRIES = [
+    # Another carrier has neither that tracker nor that vehicle.
+    Entry(
+        "POST /api/v1/fleet/pair/",
+        labelled,
+        ok="carrier",
+        forbidden=NOT_OWNERS,
+        but={"other_carrier": "404"},
+    ),
+    Entry(
+        "POST /api/v1/fleet/devices/{uid}/pairing-code/",
+        lambda w: Call({"uid": w.device()}),
+        ok=OWNERS,
+        forbidden=NOT_CARRIERS,
+    ),
     Entry("GET /api/v1/fleet/limits/", ok=EVERYBODY),
     Entry("POST /api/v1/fleet/limits/", limit, ok="administrator"),
     Entry(
