@@ -56,8 +56,9 @@ def _open_socket(client: Client, path: str, caller: Person | None) -> Answer:
             while json.loads(said)["type"] == "error":
                 socket.recv(timeout=0.5)
         except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else 0
-            return Answer(_CLOSE_CODES.get(code, code), said)
+            # Its reason is the code of the error; the message before it may have been overtaken.
+            code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (0, "")
+            return Answer(_CLOSE_CODES.get(code, code), reason)
         except TimeoutError:
             pass  # it answered the frame and goes on listening
         return Answer(200, said)
