@@ -256,3 +256,11 @@ def test_where_a_proof_was_taken(
 )
 def test_what_speaks_against_a_proof(changes: dict[str, object], flags: tuple[str, ...]) -> None:
     assert proof_flags(replace(Proof(NOW, seen_at_fence=True), **changes)) == flags  # type: ignore[arg-type]
+
+
+def test_what_still_waited_when_the_order_ended_is_judged_then() -> None:
+    waited = said(1, Kind.PROOF, 300, verdict=Verdict.REFUSED, refusal="order_not_picked_up")
+    assert reckon(replace(WAITING, status=S.COMPLETED), [waited]).judgements[waited.key] == KEPT
+    assert refusal(reckon(replace(WAITING, status=S.CANCELLED), [waited]), waited) == "order_cancelled"
+    final = replace(waited, refusal="time_in_future")
+    assert refusal(reckon(replace(WAITING, status=S.COMPLETED), [final]), final) == "time_in_future"
