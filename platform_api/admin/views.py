@@ -15,17 +15,21 @@ from platform_api.api_keys.models import ApiKey
 from platform_api.bids.models import Bid
 from platform_api.commands.models import Command
 from platform_api.detention.models import DetentionClaim
+from platform_api.disputes.models import Dispute
 from platform_api.fleet.models import Device, Vehicle
 from platform_api.fleet_documents.models import FleetDocument
 from platform_api.geofences.models import Geofence
+from platform_api.incidents.models import Incident
 from platform_api.kyc.models import KycDocument
 from platform_api.orders.models import Order, OrderFee, OrderHistory
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.privacy.models import AccessEntry
 from platform_api.profiles.models import Profile
+from platform_api.ratings.models import OrderRating
 from platform_api.sms.models import SmsMessage
 from platform_api.tracking_links.models import TrackingLink
 from platform_api.vehicle_types.models import VehicleType
+from platform_api.waybills.models import Waybill
 from platform_api.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 SECRETS = frozenset({"password_hash", "secret", "key_hash", "token_hash", "code_hash", "salt", "token"})
@@ -198,6 +202,50 @@ class DetentionClaimAdmin(_Read, model=DetentionClaim):
     category = "Freight"
     column_list: ClassVar[list[str]] = _columns(DetentionClaim)[:8]
     column_details_list: ClassVar[list[str]] = _columns(DetentionClaim)
+
+
+class DisputeAdmin(_Read, model=Dispute):
+    """Settled through `/api/v1/orders/<id>/dispute/resolve/`, which moves the order."""
+
+    category = "Freight"
+    column_list: ClassVar[list[str]] = [
+        "id",
+        "order_id",
+        "reason",
+        "state",
+        "outcome",
+        "reviewer_id",
+        "created_at",
+    ]
+    column_details_list: ClassVar[list[str]] = _columns(Dispute)
+    column_default_sort = ("created_at", True)
+
+
+class RatingAdmin(_Read, model=OrderRating):
+    category = "Freight"
+    name_plural = "Ratings"
+    column_list: ClassVar[list[str]] = _columns(OrderRating)
+    column_details_list: ClassVar[list[str]] = _columns(OrderRating)
+
+
+class IncidentAdmin(_Read, model=Incident):
+    category = "Freight"
+    column_list: ClassVar[list[str]] = [
+        "id",
+        "kind",
+        "severity",
+        "order_id",
+        "carrier_id",
+        "happened_at",
+        "closed_at",
+    ]
+    column_details_list: ClassVar[list[str]] = _columns(Incident)
+
+
+class WaybillAdmin(_Read, model=Waybill):
+    category = "Freight"
+    column_list: ClassVar[list[str]] = _columns(Waybill, "content")[:8]
+    column_details_list: ClassVar[list[str]] = _columns(Waybill)
 
 
 class GeofenceAdmin(_Read, model=Geofence):
