@@ -18,6 +18,7 @@ from platform_api.eta import repository, rules
 from platform_api.eta.models import OrderEta
 from platform_api.eta.rules import Estimate, Line, Observed, Way
 from platform_api.fleet.models import Vehicle
+from platform_api.orders.crew_since import crew_since
 from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.rules import UNDERWAY
 from platform_api.routing.lines import legs_of, points_of
@@ -49,12 +50,13 @@ def refresh(session: Session, order_id: UUID, now: datetime) -> OrderEta | None:
             alerts.end_alert(session, _dedup(order), at=order.arrived_delivery_at or now, now=now)
         return None
     position = tracking.last_position(session, order.vehicle_id)
-    if position is None or order.assigned_at is None or position.time < order.assigned_at:
+    since = crew_since(session, order_id)
+    if position is None or since is None or position.time < since:
         return None
     plan = repository.current_plan(session, order_id)
     assumed = _assumed()
     way, along_m = _way(session, order, plan, position, _known_m(row, plan), assumed)
-    seen = _observed(session, order.vehicle_id, position.time, order.assigned_at)
+    seen = _observed(session, order.vehicle_id, position.time, since)
     found = rules.estimate(way, seen, position_time=position.time, assumed=assumed)
     row = _keep(session, row, order, way, found, position, along_m, now)
     _judge_lateness(session, order, row, now)

@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 from platform_api.actor import Actor, Role
 from platform_api.fleet.models import Vehicle
 from platform_api.geofences.models import Geofence
+from platform_api.orders.crew_since import CREW_SINCE
 from platform_api.pagination import PageQuery, fetch_page
 
 MAX_EXPORTED = 10_000
 
-# Orders build on geofences, so this package reads their table and not their code.
-CARRYING_SINCE_SQL = text("""
-    SELECT min(assigned_at) FROM orders
+# Orders build on geofences, so this package reads their table and of their code this one fact.
+CARRYING_SINCE_SQL = text(f"""
+    SELECT min({CREW_SINCE}) FROM orders o
      WHERE shipper_id = :shipper_id AND vehicle_id = :vehicle_id
        AND status IN ('ASSIGNED', 'PICKUP_PENDING', 'PICKED_UP', 'IN_TRANSIT')
-""")
+""")  # noqa: S608 - no value of anybody's
 IN_USE_SQL = text("""
     SELECT EXISTS (
         SELECT FROM orders
@@ -73,7 +74,7 @@ def watched_vehicle_ids(session: Session, vehicle_id: int | None, carrier_id: UU
 
 
 def carrying_since(session: Session, shipper_id: UUID, vehicle_id: int) -> datetime | None:
-    """Since when the vehicle is assigned to an unfinished order of this shipper."""
+    """Since when the vehicle is on an unfinished order of this shipper."""
     since: datetime | None = session.scalar(
         CARRYING_SINCE_SQL, {"shipper_id": shipper_id, "vehicle_id": vehicle_id}
     )

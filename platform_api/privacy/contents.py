@@ -6,11 +6,15 @@ from typing import Final
 
 from sqlalchemy import TextClause, text
 
-# Positions of vehicles are his while he drove an order with them: from the assignment to its end.
-_WINDOWS = """
-SELECT id AS order_id, vehicle_id, assigned_at AS since,
-       COALESCE(LEAST(delivered_at, completed_at, cancelled_at), 'infinity') AS until
-FROM orders WHERE driver_id = :subject AND vehicle_id IS NOT NULL AND assigned_at IS NOT NULL
+# Positions of vehicles are his while he drove an order with them: from when he and the vehicle were put on it to its end.
+WINDOWS = """
+SELECT o.id AS order_id, o.vehicle_id,
+       greatest(o.assigned_at, (
+           SELECT min(c.since) FROM order_crews c WHERE c.order_id = o.id AND c.id > coalesce((
+               SELECT max(other.id) FROM order_crews other WHERE other.order_id = o.id
+               AND (other.vehicle_id, other.driver_id) <> (o.vehicle_id, o.driver_id)), 0))) AS since,
+       COALESCE(LEAST(o.delivered_at, o.completed_at, o.cancelled_at), 'infinity') AS until
+FROM orders o WHERE o.driver_id = :subject AND o.vehicle_id IS NOT NULL AND o.assigned_at IS NOT NULL
 """
 
 
@@ -138,7 +142,7 @@ TABLES: Final[tuple[Part, ...]] = (
         "places the vehicle visited during your orders",
         f"""
         SELECT w.order_id, g.name, v.entered_at, v.exited_at, v.inferred, v.enter_evidence, v.exit_evidence
-        FROM ({_WINDOWS}) AS w JOIN visits v ON v.vehicle_id = w.vehicle_id AND v.retracted_at IS NULL
+        FROM ({WINDOWS}) AS w JOIN visits v ON v.vehicle_id = w.vehicle_id AND v.retracted_at IS NULL
             AND v.entered_at >= w.since AND v.entered_at < w.until
         JOIN geofences g ON g.id = v.geofence_id ORDER BY v.entered_at, v.id
         """,  # noqa: S608 - a constant of this module
@@ -150,7 +154,7 @@ TABLES: Final[tuple[Part, ...]] = (
         f"""
         SELECT w.order_id, i.kind, i.origin, i.started_at, i.ended_at, i.start_lat, i.start_lon, i.end_lat, i.end_lon,
                i.details
-        FROM ({_WINDOWS}) AS w JOIN intervals i ON i.vehicle_id = w.vehicle_id AND i.retracted_at IS NULL
+        FROM ({WINDOWS}) AS w JOIN intervals i ON i.vehicle_id = w.vehicle_id AND i.retracted_at IS NULL
             AND i.started_at >= w.since AND i.started_at < w.until
         ORDER BY i.started_at, i.id
         """,  # noqa: S608 - a constant of this module

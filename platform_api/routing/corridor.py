@@ -15,6 +15,7 @@ from config.settings import get_settings
 from platform_api.errors import Invalid
 from platform_api.geofences import service as geofences
 from platform_api.orders import repository as orders
+from platform_api.orders.crew_since import crew_since
 from platform_api.orders.models import Order
 from platform_api.orders.rules import FENCE_GRACE, UNDERWAY, OrderStatus
 from platform_api.routing.models import PlannedRoute
@@ -48,7 +49,7 @@ def lay(session: Session, order: Order, plan: PlannedRoute, now: datetime) -> No
             settings=_SETTINGS,
             vehicle_id=order.vehicle_id,
             carrier_id=None,
-            valid_from=order.assigned_at,
+            valid_from=crew_since(session, order.id),
             now=now,
         )
     except Invalid as error:

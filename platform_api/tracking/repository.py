@@ -9,16 +9,17 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from platform_api.orders.crew_since import CREW_SINCE
 from platform_api.orders.rules import UNDERWAY
 from platform_api.telemetry.rules import MAX_OPEN
 from platform_api.tracking.route import Fix
 from platform_api.tracking.rules import Candidate, Search, TrackedOrder, Window, cells_of
 
-_ORDER = text("""
+_ORDER = text(f"""
 SELECT id, status, shipper_id, broker_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
-       assigned_at, arrived_delivery_at, departed_delivery_at, delivered_at, completed_at, cancelled_at
-FROM orders WHERE id = :order_id
-""")
+       {CREW_SINCE} AS crew_since, arrived_delivery_at, departed_delivery_at, delivered_at, completed_at, cancelled_at
+FROM orders o WHERE id = :order_id
+""")  # noqa: S608 - no value of anybody's
 
 _PLACES = text("""
 SELECT pickup_name, pickup_lat, pickup_lon, pickup_shape,

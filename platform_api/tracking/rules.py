@@ -34,7 +34,10 @@ _KM_PER_DEGREE = 110.0
 
 @dataclass(frozen=True, slots=True)
 class TrackedOrder:
-    """The part of an order that tracking looks at; times are event times, aware UTC."""
+    """The part of an order that tracking looks at; times are event times, aware UTC.
+
+    `crew_since`: since when its present vehicle is on it, which the award or a crew change put there.
+    """
 
     id: UUID
     status: str
@@ -45,7 +48,7 @@ class TrackedOrder:
     vehicle_id: int | None
     pickup_geofence_id: int | None
     delivery_geofence_id: int | None
-    assigned_at: datetime | None
+    crew_since: datetime | None
     arrived_delivery_at: datetime | None
     departed_delivery_at: datetime | None
     delivered_at: datetime | None
@@ -67,15 +70,15 @@ class Window:
 def order_window(order: TrackedOrder) -> Window | None:
     """When the truck's positions are this order's business; None before a truck is assigned.
 
-    From assignment to the first of: cancellation, completion, and the end of the delivery. The
+    From when this truck was put on the order (before, it may have carried somebody else's goods) to the first of: cancellation, completion, and the end of the delivery. The
     delivery ends when it is confirmed or, if the truck stands in the delivery fence then, when the
     truck leaves it, at most MAX_UNLOADING later.
     """
-    if order.vehicle_id is None or order.assigned_at is None:
+    if order.vehicle_id is None or order.crew_since is None:
         return None
     ends = [time for time in (order.cancelled_at, order.completed_at, _delivery_end(order)) if time]
     end = min(ends, default=None)
-    return Window(order.assigned_at, None if end is None else max(end, order.assigned_at))
+    return Window(order.crew_since, None if end is None else max(end, order.crew_since))
 
 
 def _delivery_end(order: TrackedOrder) -> datetime | None:

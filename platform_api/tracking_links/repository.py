@@ -1,14 +1,11 @@
 """Queries over links, and what of an order they show."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from platform_api.execution.models import OrderCrew
-from platform_api.orders.models import Order
 from platform_api.pagination import PageQuery, fetch_page
 from platform_api.tracking_links.models import TrackingLink
 
@@ -38,16 +35,3 @@ def note_opened(session: Session, link_id: UUID, now: datetime) -> None:
     """One short statement."""
     opened = update(TrackingLink).where(TrackingLink.id == link_id)
     session.execute(opened.values(opened=TrackingLink.opened + 1, last_opened_at=now))
-
-
-def crew_since(session: Session, order: Order) -> datetime | None:
-    """Since when the order's present vehicle is on it; None = since the award."""
-    crews: Sequence[OrderCrew] = session.scalars(
-        select(OrderCrew).where(OrderCrew.order_id == order.id).order_by(OrderCrew.id.desc())
-    ).all()
-    since: datetime | None = None
-    for crew in crews:
-        if crew.vehicle_id != order.vehicle_id:
-            break
-        since = crew.since
-    return since

@@ -42,12 +42,11 @@ class Stage(StrEnum):
 class Journey:
     """The part of an order that decides what is shown; event times, aware UTC.
 
-    `crew_since`: since when the present vehicle is on it, if it was put there after the award.
+    `crew_since`: since when the present vehicle is on it.
     """
 
     status: OrderStatus
     vehicle_id: int | None = None
-    assigned_at: datetime | None = None
     crew_since: datetime | None = None
     arrived_pickup_at: datetime | None = None
     picked_up_at: datetime | None = None
@@ -102,10 +101,9 @@ def stage_of(journey: Journey) -> Stage:
 
 def carrying(journey: Journey) -> Window | None:
     """From when on positions of the truck are shown; None = none are."""
-    if journey.status not in _CARRIED or journey.vehicle_id is None or journey.assigned_at is None:
+    if journey.status not in _CARRIED or journey.vehicle_id is None or journey.crew_since is None:
         return None
     begins = [time for time in (journey.arrived_pickup_at, journey.picked_up_at) if time is not None]
     if not begins or journey.delivered_at is not None:
         return None
-    start = max(min(begins), journey.assigned_at)
-    return Window(start if journey.crew_since is None else max(start, journey.crew_since), None)
+    return Window(max(min(begins), journey.crew_since), None)

@@ -14,6 +14,7 @@ from platform_api.errors import NotFound
 from platform_api.eta.models import OrderEta
 from platform_api.fleet.models import Vehicle
 from platform_api.orders import repository as orders
+from platform_api.orders.crew_since import crew_since
 from platform_api.orders.models import Order, OrderStop
 from platform_api.orders.rules import OrderStatus
 from platform_api.orders.service import get_order
@@ -125,8 +126,7 @@ def _journey(session: Session, order: Order) -> Journey:
     return Journey(
         status=OrderStatus(order.status),
         vehicle_id=order.vehicle_id,
-        assigned_at=order.assigned_at,
-        crew_since=repository.crew_since(session, order),
+        crew_since=crew_since(session, order.id),
         arrived_pickup_at=order.arrived_pickup_at,
         picked_up_at=order.picked_up_at,
         arrived_delivery_at=order.arrived_delivery_at,

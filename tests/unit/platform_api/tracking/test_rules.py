@@ -32,7 +32,7 @@ def order(**changes: object) -> TrackedOrder:
             vehicle_id=7,
             pickup_geofence_id=11,
             delivery_geofence_id=12,
-            assigned_at=T0,
+            crew_since=T0,
             arrived_delivery_at=None,
             departed_delivery_at=None,
             delivered_at=None,
@@ -69,7 +69,7 @@ def test_the_window_ends_with_the_first_end(given_order: TrackedOrder, end: date
 
 def test_no_window_before_a_truck_is_assigned() -> None:
     assert rules.order_window(order(vehicle_id=None)) is None
-    assert rules.order_window(order(assigned_at=None)) is None
+    assert rules.order_window(order(crew_since=None)) is None
 
 
 def test_a_window_never_runs_backwards() -> None:
@@ -89,7 +89,7 @@ def test_narrowing_never_widens() -> None:
     [
         (order(), T0 + HOUR, True),
         (order(status="ASSIGNED"), T0, True),
-        (order(status="POSTED", vehicle_id=None, assigned_at=None), T0, False),
+        (order(status="POSTED", vehicle_id=None, crew_since=None), T0, False),
         (delivered(), T0 + 6 * HOUR, True),
         (delivered(departed_delivery_at=T0 + 6 * HOUR), T0 + 6.1 * HOUR, False),
         (order(status="COMPLETED", completed_at=T0 + HOUR), T0 + HOUR, False),
