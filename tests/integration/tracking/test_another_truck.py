@@ -136,7 +136,9 @@ def test_a_driver_copies_his_vehicle_since_he_is_on_the_order(changed: Changed) 
     assert window == changed.since
 
 
-@pytest.mark.parametrize("put", [lambda c: [], lambda c: [(c.first, 40)], lambda c: [(c.first, 40), (c.second, 20)]])
+@pytest.mark.parametrize(
+    "put", [lambda c: [], lambda c: [(c.first, 40)], lambda c: [(c.first, 40), (c.second, 20)]]
+)
 def test_back_and_forth_the_last_time_counts(
     changed: Changed, put: Callable[[Changed], list[tuple[world.Truck, int]]]
 ) -> None:

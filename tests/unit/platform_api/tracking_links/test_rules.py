@@ -23,9 +23,7 @@ from platform_api.tracking_links.rules import (
 S = OrderStatus
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 times = st.none() | st.integers(0, 500).map(lambda minutes: NOW + timedelta(minutes=minutes))
-journeys = st.builds(
-    Journey, st.sampled_from(S), st.none() | st.just(7), times, times, times, times, times
-)
+journeys = st.builds(Journey, st.sampled_from(S), st.none() | st.just(7), times, times, times, times, times)
 
 
 @given(journeys)
