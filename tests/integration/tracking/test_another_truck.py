@@ -130,7 +130,7 @@ def test_nor_does_a_fence_of_the_shipper_look_back_at_it(changed: Changed) -> No
 
 def test_a_driver_copies_his_vehicle_since_he_is_on_the_order(changed: Changed) -> None:
     window = world.execute(
-        f"SELECT since FROM ({contents.WINDOWS}) w WHERE order_id = :order",  # noqa: S608
+        f"SELECT since FROM ({contents.WINDOWS}) w WHERE order_id = :order",
         subject=changed.second.driver.id, order=changed.order_id,
     )  # fmt: skip
     assert window == changed.since
