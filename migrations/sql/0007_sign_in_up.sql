@@ -41,7 +41,7 @@ CREATE INDEX rate_limits_full ON rate_limits (full_at);
 
 -- Wrong passwords and codes, by phone number and from where
 CREATE TABLE lockouts (
-    kind            text NOT NULL CHECK (kind IN ('login', 'reset', 'password')),
+    kind            text NOT NULL CHECK (kind IN ('login', 'admin', 'reset', 'password')),
     phone           text NOT NULL,
     -- IPv4 address, or the /64 of an IPv6 one
     network         text NOT NULL,

@@ -37,15 +37,22 @@ class Lock:
     forget: timedelta = timedelta(hours=24)
 
 
+def _since(limit: Limit, full_at: datetime | None, now: datetime) -> datetime:
+    """`full_at`, unless it cannot be: it was written before the clock was set back, and would lock for so long."""
+    if full_at is None or full_at > now + limit.per + limit.step:
+        return now
+    return full_at
+
+
 def wait_for(limit: Limit, full_at: datetime | None, now: datetime) -> timedelta:
     """How long until one more is allowed; 0 = now. `full_at` None = nothing was ever spent."""
-    spent = max(timedelta(), (full_at or now) - now)
+    spent = max(timedelta(), _since(limit, full_at, now) - now)
     return max(timedelta(), spent + limit.step - limit.per)
 
 
 def spend(limit: Limit, full_at: datetime | None, now: datetime) -> datetime:
     """The new `full_at` (generic cell rate algorithm, ITU-T I.371)."""
-    return max(full_at or now, now) + limit.step
+    return max(_since(limit, full_at, now), now) + limit.step
 
 
 def failures_now(lock: Lock, failures: int, failed_at: datetime, now: datetime) -> int:

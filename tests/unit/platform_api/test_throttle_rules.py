@@ -63,6 +63,14 @@ def test_a_request_with_an_earlier_clock_is_not_locked_out_by_that() -> None:
     assert rules.lock_left(LOCK, 4, NOW + S, NOW) == timedelta()
 
 
+def test_a_clock_that_was_set_back_locks_nobody() -> None:
+    full_at = None
+    for _ in range(5):
+        full_at = rules.spend(FIVE, full_at, NOW + timedelta(days=1))
+    assert not rules.wait_for(FIVE, full_at, NOW)
+    assert rules.spend(FIVE, full_at, NOW) == NOW + FIVE.step
+
+
 def test_old_failures_are_forgotten() -> None:
     assert rules.failures_now(LOCK, 9, NOW, NOW + LOCK.forget - S) == 9
     assert rules.failures_now(LOCK, 9, NOW, NOW + LOCK.forget) == 0
