@@ -24,6 +24,7 @@ from platform_api.brokerage import endpoints as brokerage
 from platform_api.commands import endpoints as commands
 from platform_api.detention import endpoints as detention
 from platform_api.disputes import endpoints as disputes
+from platform_api.driver_records import endpoints as driver_records
 from platform_api.duty import endpoints as duty
 from platform_api.eta import endpoints as eta
 from platform_api.execution import driver_endpoints as driver
@@ -120,6 +121,7 @@ ROUTERS = (
     availability.router,
     fleet.router,
     pairing.router,
+    driver_records.router,
     presence.router,
     commands.router,
     geofences.router,

@@ -110,6 +110,24 @@ def periods_at(session: Session, vehicle_id: int, at: datetime) -> Sequence[Peri
     return [Period(row.starts_at, row.ends_at, Reason(row.reason)) for row in rows]
 
 
+def blocked_in(session: Session, windows: Mapping[int, tuple[datetime, datetime]]) -> set[int]:
+    """Vehicles that cannot be had at some moment of their window [first, last], in one query."""
+    if not windows:
+        return set()
+    period = VehicleUnavailability
+    rows = session.scalars(
+        select(period)
+        .where(period.vehicle_id.in_(windows), period.starts_at <= max(last for _, last in windows.values()))
+        .where(or_(period.ends_at.is_(None), period.ends_at > min(first for first, _ in windows.values())))
+    )
+    return {
+        row.vehicle_id
+        for row in rows
+        if row.starts_at <= windows[row.vehicle_id][1]
+        and (row.ends_at is None or row.ends_at > windows[row.vehicle_id][0])
+    }
+
+
 def check_assignable(session: Session, vehicle_id: int, driver_id: UUID, at: datetime) -> None:
     """May this vehicle and driver be given a load now? Call it under the vehicle's lock.
 

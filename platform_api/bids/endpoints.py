@@ -18,6 +18,7 @@ from platform_api.bids.schemas import (
     CounterOut,
     StandingOut,
 )
+from platform_api.bids.showing import ShowingDep
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.orders import service as orders
@@ -32,13 +33,14 @@ ASSIGNING = ("vehicle_gone", "vehicle_busy", "vehicle_without_driver", *ASSIGNAB
 
 
 @router.get("/{order_id}/bids/", responses=errors("invalid_cursor", "order_not_found", "order_brokered"))
-def list_bids(order_id: UUID, session: SessionDep, actor: CurrentActor, page: PageDep) -> Page[BidOut]:
+def list_bids(
+    order_id: UUID, session: SessionDep, actor: CurrentActor, page: PageDep, showing: ShowingDep
+) -> Page[BidOut]:
     """All of them for who runs the order, with the latest counter-offer on each; a carrier sees its own."""
     order = orders.get_order(session, actor, order_id)
     only_of = service.sees_bids_of(order, actor)
     rows, cursor = repository.list_bids(session, order_id, page, only_of=only_of)
-    latest = repository.latest_counters(session, [bid.id for bid in rows])
-    return Page(items=BidOut.many(rows, latest), next_cursor=cursor)
+    return Page(items=showing(session, order, rows), next_cursor=cursor)
 
 
 @router.post(
@@ -50,24 +52,29 @@ def list_bids(order_id: UUID, session: SessionDep, actor: CurrentActor, page: Pa
     ),
 )  # fmt: skip
 def bid(
-    order_id: UUID, body: BidIn, session: SessionDep, actor: CurrentActor, once: OnceDep, now: NowDep
+    order_id: UUID,
+    body: BidIn,
+    session: SessionDep,
+    actor: CurrentActor,
+    once: OnceDep,
+    now: NowDep,
+    showing: ShowingDep,
 ) -> BidOut:
     """One open bid per carrier and order."""
 
     def place() -> BidOut:
-        return BidOut.of(
-            service.place_bid(
-                session,
-                actor,
-                order_id,
-                vehicle_id=body.vehicle_id,
-                driver_id=body.driver_id,
-                amount_xof=body.amount_xof,
-                message=body.message,
-                valid_until=body.valid_until,
-                now=now,
-            )
+        placed = service.place_bid(
+            session,
+            actor,
+            order_id,
+            vehicle_id=body.vehicle_id,
+            driver_id=body.driver_id,
+            amount_xof=body.amount_xof,
+            message=body.message,
+            valid_until=body.valid_until,
+            now=now,
         )
+        return showing.one(session, actor, placed)
 
     return once.run(BidOut, place)
 
@@ -86,12 +93,17 @@ def read_standing(order_id: UUID, session: SessionDep, actor: CurrentActor, now:
     "/{order_id}/bids/{bid_id}/", responses=errors("order_not_found", "bid_not_found", "order_brokered")
 )
 def read_bid(
-    order_id: UUID, bid_id: UUID, session: SessionDep, actor: CurrentActor, response: Response
+    order_id: UUID,
+    bid_id: UUID,
+    session: SessionDep,
+    actor: CurrentActor,
+    response: Response,
+    showing: ShowingDep,
 ) -> BidOut:
     """One bid, as its version stands now."""
     found = service.read_bid(session, actor, order_id, bid_id)
     set_etag(response, found.version)
-    return BidOut.of(found, repository.latest_counter(session, bid_id))
+    return showing.one(session, actor, found)
 
 
 @router.patch(
@@ -111,6 +123,7 @@ def revise(
     now: NowDep,
     expected: IfMatch,
     response: Response,
+    showing: ShowingDep,
 ) -> BidOut:
     """A carrier changes its bid; the earlier version is kept. A counter-offer that lives is thereby declined."""
     revised = service.revise_bid(
@@ -124,7 +137,7 @@ def revise(
         now=now,
     )
     set_etag(response, revised.version)
-    return BidOut.of(revised, repository.latest_counter(session, bid_id))
+    return showing.one(session, actor, revised)
 
 
 @router.get(

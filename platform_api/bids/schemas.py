@@ -1,6 +1,6 @@
 """Bodies of the market's endpoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from platform_api.bids.models import Bid, BidCounter, BidRevision
 from platform_api.bids.rules import BidStatus, CounterStatus
 from platform_api.fields import Id, Time
+from platform_api.languages import Language
+from platform_api.limits.rules import Warning
 from platform_api.orders.content import Bidding
 from platform_api.orders.schemas import Text
 from platform_api.schemas import StrictBody
@@ -71,8 +73,21 @@ class CounterOut(BaseModel):
         return cls.model_validate(counter)
 
 
+class BidWarningOut(BaseModel):
+    """`text` in the reader's language. `fine_xof`: what it may cost on a national journey."""
+
+    code: str
+    text: str
+    fine_xof: int | None
+
+    @classmethod
+    def of(cls, warning: Warning, language: Language) -> Self:
+        text = warning.text_fr if language is Language.FRENCH else warning.text_en
+        return cls(code=warning.code, text=text, fine_xof=warning.fine_xof)
+
+
 class BidOut(BaseModel):
-    """`counter`: the latest counter-offer, whatever became of it."""
+    """`counter`: the latest counter-offer, whatever became of it. `warnings`: of a bid that is open; they refuse nothing."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -89,15 +104,13 @@ class BidOut(BaseModel):
     created_at: datetime
     updated_at: datetime
     counter: CounterOut | None = None
+    warnings: list[BidWarningOut] = []
 
     @classmethod
-    def of(cls, bid: Bid, counter: BidCounter | None = None) -> Self:
+    def of(cls, bid: Bid, counter: BidCounter | None = None, warnings: Sequence[BidWarningOut] = ()) -> Self:
         shown = cls.model_validate(bid)
+        shown.warnings = list(warnings)
         return shown if counter is None else shown.model_copy(update={"counter": CounterOut.of(counter)})
-
-    @classmethod
-    def many(cls, bids: Sequence[Bid], counters: Mapping[UUID, BidCounter]) -> list[Self]:
-        return [cls.of(bid, counters.get(bid.id)) for bid in bids]
 
 
 class BidRevisionOut(BaseModel):

@@ -12,6 +12,7 @@ from platform_api.fields import Id
 from platform_api.fleet import repository, service, vehicles
 from platform_api.fleet.models import Vehicle
 from platform_api.fleet.vehicle_schemas import VehicleChange, VehicleDetailOut, VehicleIn, VehicleOut
+from platform_api.fleet_documents import licences
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.limits.schemas import WarningOut
 from platform_api.limits.service import warnings_for
@@ -96,5 +97,6 @@ def change_vehicle(
 
 def _detail(session: Session, vehicle: Vehicle, now: datetime) -> VehicleDetailOut:
     found = warnings_for(session, vehicle, None, on=now.date())
+    found += licences.warnings_for(session, vehicle, vehicle.driver_id)
     shown = VehicleOut.model_validate(vehicle).model_dump()
     return VehicleDetailOut(**shown, warnings=[WarningOut.model_validate(one) for one in found])

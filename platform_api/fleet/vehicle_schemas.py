@@ -83,6 +83,6 @@ class VehicleOut(BaseModel):
 
 
 class VehicleDetailOut(VehicleOut):
-    """With what the law says of the vehicle alone."""
+    """With what the law says of the vehicle alone, and of its driver's licence."""
 
     warnings: list[WarningOut]

@@ -6,19 +6,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
 from platform_api.alerts import service as alerts
+from platform_api.alerts.models import Alert
 from platform_api.errors import Forbidden, NotFound
 from platform_api.files import service as files
 from platform_api.files.models import File
 from platform_api.fleet import repository as fleet_repository
 from platform_api.fleet import service as fleet
-from platform_api.fleet.models import Vehicle
 from platform_api.fleet_documents import repository, rules
 from platform_api.fleet_documents.models import FleetDocument, FleetDocumentKind
 from platform_api.fleet_documents.rules import LicenceClass, Paper, Subject
@@ -183,25 +183,17 @@ def check_assignable(session: Session, vehicle_id: int, driver_id: UUID, at: dat
     )
 
 
-def truck_of(vehicle: Vehicle) -> rules.Truck:
-    """What a licence must be good for. Without a PTAC the load alone may say that it is heavy."""
-    gross_kg = vehicle.ptac_kg
-    if gross_kg is None and (vehicle.capacity_kg or 0) > rules.LIGHT_MAX_KG:
-        gross_kg = vehicle.capacity_kg
-    trailer = (vehicle.axle_configuration or "").startswith(("ARTICULATED", "ROAD_TRAIN"))
-    return rules.Truck(gross_kg, trailer)
-
-
-def licence_fits(session: Session, vehicle: Vehicle, driver_id: UUID) -> bool:
-    """Whether the driver's licence is good for the vehicle; True where its classes were never said."""
-    kinds = {kind.code for kind in list_kinds(session) if kind.is_licence}
-    licences = [
-        row
-        for row in repository.current_documents(session, driver_id=driver_id)
-        if row.kind in kinds and row.licence_classes
-    ]
-    classes = [LicenceClass(one) for row in licences for one in row.licence_classes]
-    return not licences or rules.may_drive(classes, truck_of(vehicle))
+def erase(session: Session, driver_id: UUID) -> int:
+    """Documents of a driver who is erased, their files, and the alerts that name him; how many documents."""
+    gone = session.execute(
+        delete(FleetDocument)
+        .where(FleetDocument.driver_id == driver_id)
+        .returning(FleetDocument.id, FleetDocument.file_id)
+    ).all()
+    keys = [reminder_key(row.id, days) for row in gone for days in rules.REMINDERS]
+    session.execute(delete(Alert).where(Alert.dedup.in_(keys)))
+    files.drop(session, [row.file_id for row in gone])
+    return len(gone)
 
 
 def find_own_driver(session: Session, actor: Actor, driver_id: UUID) -> User:

@@ -69,8 +69,9 @@ class Warning:
     code: str
     text_fr: str
     text_en: str
-    value: float
-    limit: float
+    # None: it is not about a figure
+    value: float | None
+    limit: float | None
     # whether the sources of the limit agree; the vehicle's own figures are the owner's word
     confirmed: bool = True
     fine_xof: int | None = None

@@ -51,15 +51,17 @@ class LimitsOut(BaseModel):
 
 
 class WarningOut(BaseModel):
-    """`fine_xof`: what it may cost on a national journey. `confirmed` false: sources of the limit differ."""
+    """`fine_xof`: what it may cost on a national journey. `confirmed` false: sources of the limit differ.
+    `value`, `limit`: null where it is not about a figure.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     code: str
     text_fr: str
     text_en: str
-    value: float
-    limit: float
+    value: float | None
+    limit: float | None
     confirmed: bool
     fine_xof: int | None
 

@@ -80,9 +80,14 @@ def warnings_for(
     Weights in kilograms. Nothing is refused for them: whoever shows them lets people decide.
     """
     kind = None if vehicle.type_code is None else session.get(VehicleType, vehicle.type_code)
-    truck = Truck(
+    truck = truck_of(vehicle, refrigerated=kind is not None and kind.refrigerated)
+    return rules.warnings(truck, cargo_kg, law_on(session, on, country=country))
+
+
+def truck_of(vehicle: Vehicle, *, refrigerated: bool) -> Truck:
+    return Truck(
         axle_configuration=vehicle.axle_configuration,
-        refrigerated=kind is not None and kind.refrigerated,
+        refrigerated=refrigerated,
         capacity_kg=vehicle.capacity_kg,
         tare_kg=vehicle.tare_kg,
         ptac_kg=vehicle.ptac_kg,
@@ -90,4 +95,3 @@ def warnings_for(
         width_m=vehicle.width_m,
         height_m=vehicle.height_m,
     )
-    return rules.warnings(truck, cargo_kg, law_on(session, on, country=country))

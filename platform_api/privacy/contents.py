@@ -177,6 +177,17 @@ TABLES: Final[tuple[Part, ...]] = (
         """,
     ),
     _part(
+        "fleet_documents",
+        "vos documents de chauffeur (permis, pièces), remplacés compris",
+        "your documents as a driver (licence, identity), replaced ones included",
+        """
+        SELECT d.id, d.kind, d.number, d.issued_on, d.expires_on, array_to_string(d.licence_classes, ' ') AS licence_classes,
+               d.created_at, d.ended_at, u.name AS handed_in_by, f.name AS file_name, f.media_type, f.sha256
+        FROM fleet_documents d JOIN files f ON f.id = d.file_id LEFT JOIN users u ON u.id = d.uploaded_by
+        WHERE d.driver_id = :subject ORDER BY d.created_at, d.id
+        """,
+    ),
+    _part(
         "invitations",
         "les invitations reçues à votre numéro",
         "invitations to your number",

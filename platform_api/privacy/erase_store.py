@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from platform_api.accounts.models import SignInSession, User
 from platform_api.duty.models import DutyPeriod
 from platform_api.execution.models import DriverAction
+from platform_api.fleet_documents import service as fleet_documents
 from platform_api.kyc import service as kyc
 from platform_api.orders.models import OrderHistory
 from platform_api.organisations.models import Invitation
@@ -27,6 +28,11 @@ FROM phone_owners o JOIN devices d ON d.id = o.device_id WHERE o.user_id = :subj
 """)
 _SHUT_OUT = text("UPDATE devices SET disabled = true, user_id = NULL, uid = :uid WHERE id = :id")
 _FORGET_NAME = text("INSERT INTO erased_uids (uid_sha256) VALUES (:hash) ON CONFLICT DO NOTHING")
+_OF_ERASED = (
+    "EXISTS (SELECT FROM erased_uids WHERE uid_sha256 = encode(sha256(convert_to(client_id, 'UTF8')), 'hex'))"
+)
+_UNENDED = text(f"SELECT count(*) FROM mqtt_revocations WHERE {_OF_ERASED}")  # noqa: S608 - a constant
+_FORGET_REVOKED = text(f"DELETE FROM mqtt_revocations WHERE {_OF_ERASED}")  # noqa: S608 - a constant
 # What an order's history says of him and of his phones; other people's orders too, when his phone was in their truck.
 _HISTORY = text("""
 SELECT h.id FROM order_history h JOIN orders o ON o.id = h.order_id
@@ -93,10 +99,11 @@ def delete_duty(session: Session, subject_id: UUID) -> int:
 
 
 def delete_said_of_himself(session: Session, subject: User) -> dict[str, int]:
-    """Papers with their files, profile, invitations to his number; rows by kind."""
+    """Papers and documents with their files, profile, invitations to his number; rows by kind."""
     invitations = delete(Invitation).where(Invitation.phone == subject.phone).returning(Invitation.id)
     return {
         "papers": kyc.erase(session, subject.id),
+        "fleet_documents": fleet_documents.erase(session, subject.id),
         "profile": profiles.erase_of(session, subject.id),
         "invitations": len(session.scalars(invitations).all()),
     }
@@ -108,6 +115,16 @@ def take_off_vehicles(session: Session, subject_id: UUID) -> int:
     )
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
+
+
+def unended_connections(session: Session) -> int:
+    """Connections of erased phones that EMQX has not been told of yet."""
+    return session.scalar(_UNENDED) or 0
+
+
+def forget_revocations(session: Session) -> None:
+    """The order to end a connection names the phone."""
+    session.execute(_FORGET_REVOKED)
 
 
 def open_phone_erasures(session: Session, erasure_id: UUID) -> int:

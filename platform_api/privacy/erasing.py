@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from config.database import after_commit
+from config.settings import get_settings
 from platform_api import spool
 from platform_api.accounts.models import User
 from platform_api.detention import forgetting as detention
@@ -95,6 +96,10 @@ def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
 def _telemetry(session: Session, erasure: Erasure, now: datetime) -> Progress:
     if erase_store.open_phone_erasures(session, erasure.id):
         return Progress.WAIT
+    # The order to end his phone's connection names it: EMQX has it first, nobody else needs it.
+    if get_settings().emqx_api and erase_store.unended_connections(session):
+        return Progress.WAIT
+    erase_store.forget_revocations(session)
     for name, count in erase_store.erased_by_ingest(session, erasure.id).items():
         _count(erasure, name, count)
     erasure.step, erasure.cursor_id = ErasureStep.HISTORY.value, 0

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from config import clock
 from config.database import get_engine, transaction
-from platform_api.fleet_documents import reminders, service
+from platform_api.fleet_documents import licences, reminders, service
 from platform_api.fleet_documents.service import Upload
 from tests.integration.fleet.world import FLEET, FleetWorld, actor_of, hand_in, in_days, upload_file
 from tests.support.api import Person, code_of
@@ -212,4 +212,4 @@ def test_whether_the_licence_is_good_for_the_truck(world: FleetWorld, capacity_k
     vehicle_id = world.add_vehicle(capacity_kg=capacity_kg)
     with transaction() as session:
         vehicle = service.fleet.get_vehicle(session, actor_of(world.carrier), vehicle_id)
-        assert service.licence_fits(session, vehicle, world.driver.id) is fits
+        assert (licences.warnings_for(session, vehicle, world.driver.id) == []) is fits

@@ -27,6 +27,9 @@ PRIVACY = "/api/v1/privacy"
 MINUTE = timedelta(minutes=1)
 _numbers = count(1)
 
+# A lettre de voiture is proof of the carriage and is kept as it was issued, its driver's name in it.
+PROOFS = ("waybills",)
+
 
 class Driver:
     """His order began three days ago; he is registered by name, number and password."""
@@ -95,7 +98,8 @@ class Driver:
 
     def traces(self) -> dict[str, int]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            return tables_with(connection, [self.name, self.phone, self.uid, self.lat])
+            of_his = [self.phone, self.uid, self.lat]
+            return tables_with(connection, [self.name], besides=PROOFS) | tables_with(connection, of_his)
 
     # Erasure ------------------------------------------------------------------
 

@@ -107,6 +107,7 @@ def test_the_copy_holds_all_that_is_his(driver: Driver) -> None:
     assert {row["action"] for row in table(archive, "order_actions")} == {
         "loading_confirmed",
         "proof_of_delivery",
+        "waybill_issued",
     }
     assert [row["action"] for row in table(archive, "access_log")] == ["pings_read", "export_asked"]
     assert [row["what"] for row in table(archive, "requests")] == ["export"]

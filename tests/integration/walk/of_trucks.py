@@ -38,6 +38,12 @@ def labelled(w: World) -> Call:
 
 
 ENTRIES = [
+    Entry(
+        "GET /api/v1/fleet/drivers/{driver_id}/",
+        lambda w: Call({"driver_id": w.driver.id}),
+        ok="carrier driver administrator",
+        forbidden="shipper broker",
+    ),
     # Another carrier has neither that tracker nor that vehicle.
     Entry(
         "POST /api/v1/fleet/pair/",
