@@ -20,6 +20,7 @@ from platform_api.detention.schemas import (
 )
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS, OnceDep
 from platform_api.orders import service as orders
+from platform_api.orders.money import is_customer
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
 from platform_api.versions import IfMatch, set_etag
@@ -63,11 +64,17 @@ def offer_order_terms(
 
 @router.get("/orders/{order_id}/detention/", responses=errors("order_not_found"))
 def read_detention(order_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> DetentionOut:
-    """How long the truck waited at each place and what that costs, from the visit log; and the claims."""
+    """How long the truck waited at each place and what that costs, from the visit log; and the claims.
+
+    To the customer of a freight broker without what carrier and broker agreed on: he sees the waiting alone.
+    """
     order = orders.get_order(session, actor, order_id)
     if not orders.is_party(order, actor):
         return DetentionOut(terms=TermsOut.of(terms.of_order(session, order)), places=[])
-    return DetentionOut.of(service.view(session, order, now))
+    view = service.view(session, order, now)
+    if is_customer(orders.price_facts(order), actor):
+        return DetentionOut.without_prices(view)
+    return DetentionOut.of(view)
 
 
 @router.post(

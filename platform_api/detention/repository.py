@@ -63,11 +63,14 @@ class Ping:
     device_id: int
 
 
-def offered(session: Session, shipper_id: UUID, order_id: UUID | None = None) -> DetentionTerms | None:
-    """The newest of the order's own, else of the shipper's."""
-    of_all = (DetentionTerms.shipper_id == shipper_id) & DetentionTerms.order_id.is_(None)
+def offered(session: Session, party_id: UUID, order_id: UUID | None = None) -> DetentionTerms | None:
+    """The party's newest of the order's own, else of its own."""
+    of_all = DetentionTerms.order_id.is_(None)
     of_order = DetentionTerms.order_id == order_id
-    statement = select(DetentionTerms).where(of_all if order_id is None else or_(of_all, of_order))
+    # Whoever handed the order to a freight broker has said nothing for him.
+    statement = select(DetentionTerms).where(
+        DetentionTerms.shipper_id == party_id, of_all if order_id is None else or_(of_all, of_order)
+    )
     first = statement.order_by(DetentionTerms.order_id.is_(None), DetentionTerms.id.desc())
     return session.scalar(first.limit(1))
 

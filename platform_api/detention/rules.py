@@ -151,9 +151,9 @@ class ClaimSnapshot:
 
 
 def answer(claim: ClaimSnapshot, actor: Actor, wanted: ClaimStatus) -> bool:
-    """The shipper accepts or contests. True = do it now; False = he has said so before."""
+    """The shipper, or his freight broker, accepts or contests. True = do it now; False = he has said so before."""
     if actor.party_id != claim.shipper_id:
-        raise Forbidden("not_your_order", "Only the shipper of this order answers a claim.")
+        raise Forbidden("not_your_order", "Only who is asked to pay answers a claim.")
     if claim.status is wanted:
         return False
     # Who has contested may give in.
@@ -187,9 +187,9 @@ def may_set_terms(actor: Actor) -> None:
         raise Forbidden("role_not_allowed", "Only shippers and freight brokers offer terms of detention.")
 
 
-def may_set_order_terms(actor: Actor, shipper_id: UUID, status: OrderStatus) -> None:
-    if actor.party_id != shipper_id:
-        raise Forbidden("not_your_order", "Only the shipper of this order sets its terms.")
+def may_set_order_terms(actor: Actor, dispatcher_id: UUID, status: OrderStatus) -> None:
+    if actor.party_id != dispatcher_id:
+        raise Forbidden("not_your_order", "Only who gives this order to a carrier sets its terms.")
     if status not in CHANGEABLE:
         raise Conflict("terms_fixed", "The terms are fixed once there is a bid.")
 

@@ -102,7 +102,7 @@ class PlaceOut(BaseModel):
     """The waiting clock of one place, as the visits show it now; it changes with late positions.
 
     `clock_from`: the window's beginning, or the arrival if later. `running`: the truck has not left.
-    `revised`: the claim was made by another story, which it keeps.
+    `revised`: the claim was made by another story, which it keeps. What is billed is null to a broker's customer.
     """
 
     place: str
@@ -114,8 +114,8 @@ class PlaceOut(BaseModel):
     clock_to: datetime | None
     running: bool
     waited_s: int
-    billed_hours: int
-    amount_xof: int
+    billed_hours: int | None
+    amount_xof: int | None
     visit_ids: list[int]
     claim_until: datetime | None
     claim: ClaimOut | None
@@ -144,11 +144,22 @@ class PlaceOut(BaseModel):
 
 
 class DetentionOut(BaseModel):
-    """`places` is empty for those who are no party of the order: they see the terms that are offered."""
+    """`places` is empty for those who are no party of the order: they see the terms that are offered.
 
-    terms: TermsOut
+    `terms` are null to the customer of a freight broker.
+    """
+
+    terms: TermsOut | None
     places: list[PlaceOut]
 
     @classmethod
     def of(cls, view: OrderView) -> Self:
         return cls(terms=TermsOut.of(view.terms), places=[PlaceOut.of(place) for place in view.places])
+
+    @classmethod
+    def without_prices(cls, view: OrderView) -> Self:
+        """How long the truck waited; nothing of what carrier and freight broker agreed on, nor of their claims."""
+        hidden: dict[str, Any] = dict.fromkeys(("billed_hours", "amount_xof", "claim_until", "claim"))
+        hidden["revised"] = False
+        places = [PlaceOut.of(place).model_copy(update=hidden) for place in view.places]
+        return cls(terms=None, places=places)

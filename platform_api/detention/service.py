@@ -16,6 +16,7 @@ from platform_api.detention.models import DetentionClaim
 from platform_api.detention.rules import Bill, Call, ClaimSnapshot, ClaimStatus, Stay, Terms, Waiting
 from platform_api.errors import NotFound
 from platform_api.orders.models import Order
+from platform_api.orders.rules import dispatcher_of
 from platform_api.versions import check_version
 
 
@@ -137,12 +138,13 @@ def claim(
     assert seen is not None
     assert order.vehicle_id is not None
     assert order.carrier_id is not None
+    debtor_id = dispatcher_of(order.shipper_id, order.broker_id)
     proof = evidence.gather(session, order.vehicle_id, call, seen, agreed, visits)
     made = DetentionClaim(
         order_id=order.id,
         place=place,
         carrier_id=order.carrier_id,
-        shipper_id=order.shipper_id,
+        shipper_id=debtor_id,
         status=ClaimStatus.CLAIMED,
         clock_from=seen.clock_from,
         clock_to=seen.clock_to,
@@ -157,7 +159,7 @@ def claim(
     )
     session.add(made)
     session.flush()
-    _tell(session, made, "detention_claimed", order.shipper_id, order.reference, now)
+    _tell(session, made, "detention_claimed", debtor_id, order.reference, now)
     return made
 
 
@@ -239,7 +241,7 @@ def _tell(
 
 
 def remind(session: Session, order: Order, now: datetime) -> None:
-    """Tell the parties of the (locked) order where its free time is over, and where that is over too."""
+    """Tell carrier and who gave it the (locked) order where its free time is over, and where that is over too."""
     agreed = view(session, order, now)
     for place in agreed.places:
         dedup = f"detention_running/{order.id}/{place.call.place}"
@@ -257,7 +259,7 @@ def remind(session: Session, order: Order, now: datetime) -> None:
             "free_minutes": agreed.terms.free_minutes,
             "rate_xof": agreed.terms.rate_xof,
         }
-        for party_id in (order.shipper_id, order.carrier_id):
+        for party_id in (dispatcher_of(order.shipper_id, order.broker_id), order.carrier_id):
             if party_id is not None:
                 alerts.raise_alert(
                     session, party_id=party_id, kind="detention_running", at=seen.clock_from, now=now,

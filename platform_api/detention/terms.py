@@ -12,12 +12,12 @@ from platform_api.detention import repository, rules
 from platform_api.detention.models import DetentionTerms, OrderDetention
 from platform_api.detention.rules import Terms
 from platform_api.orders.models import Order
-from platform_api.orders.rules import OrderStatus
+from platform_api.orders.rules import OrderStatus, dispatcher_of
 
 
 def fix_terms(session: Session, order: Order, now: datetime) -> None:
     """Called where an order is given to a carrier: from then on its terms are these. Another carrier, anew."""
-    terms = offered(session, order.shipper_id, order.id)
+    terms = offered(session, _offers(order), order.id)
     values = {
         "free_minutes": terms.free_minutes,
         "rate_xof": terms.rate_xof,
@@ -36,14 +36,19 @@ def of_order(session: Session, order: Order) -> Terms:
     """What was agreed; of an order that nobody has yet, what is offered."""
     row = repository.agreed(session, order.id)
     if row is None:
-        return offered(session, order.shipper_id, order.id)
+        return offered(session, _offers(order), order.id)
     return Terms(row.free_minutes, row.rate_xof, row.cap_hours, row.claim_hours)
 
 
-def offered(session: Session, shipper_id: UUID, order_id: UUID | None = None) -> Terms:
-    """The order's own, else the shipper's, else the platform's."""
+def _offers(order: Order) -> UUID:
+    """Who agrees with carriers on waiting: not the customer of a freight broker."""
+    return dispatcher_of(order.shipper_id, order.broker_id)
+
+
+def offered(session: Session, party_id: UUID, order_id: UUID | None = None) -> Terms:
+    """The party's for the order, else for all of its own, else the platform's."""
     settings = get_settings()
-    row = repository.offered(session, shipper_id, order_id)
+    row = repository.offered(session, party_id, order_id)
     if row is None:
         return Terms(
             settings.detention_free_minutes,
@@ -57,7 +62,7 @@ def offered(session: Session, shipper_id: UUID, order_id: UUID | None = None) ->
 def offer(
     session: Session, actor: Actor, *, free_minutes: int, rate_xof: int, cap_hours: int, now: datetime
 ) -> Terms:
-    """For all orders of this shipper that are awarded from now on."""
+    """For all orders that this shipper or freight broker runs and that are awarded from now on."""
     rules.may_set_terms(actor)
     _add(session, actor, None, free_minutes, rate_xof, cap_hours, now)
     return offered(session, actor.party_id)
@@ -74,9 +79,9 @@ def offer_for_order(
     now: datetime,
 ) -> Terms:
     """For this (locked) order alone, until somebody bids on it."""
-    rules.may_set_order_terms(actor, order.shipper_id, OrderStatus(order.status))
+    rules.may_set_order_terms(actor, _offers(order), OrderStatus(order.status))
     _add(session, actor, order.id, free_minutes, rate_xof, cap_hours, now)
-    return offered(session, order.shipper_id, order.id)
+    return offered(session, _offers(order), order.id)
 
 
 def _add(

@@ -20,7 +20,7 @@ from platform_api.eta.rules import Estimate, Line, Observed, Way
 from platform_api.fleet.models import Vehicle
 from platform_api.orders.crew_since import crew_since
 from platform_api.orders.models import Order, OrderStop
-from platform_api.orders.rules import UNDERWAY
+from platform_api.orders.rules import UNDERWAY, parties_of
 from platform_api.routing.lines import legs_of, points_of
 from platform_api.routing.models import PlannedRoute
 from platform_api.routing.plan import Assumed, Point, distance_m, straight_line
@@ -155,7 +155,7 @@ def _keep(
 
 
 def _judge_lateness(session: Session, order: Order, row: OrderEta, now: datetime) -> None:
-    """Against the end of the delivery's window, for shipper and carrier."""
+    """Against the end of the delivery's window, for the parties."""
     if order.delivery_closes_at is None:
         return
     settings = get_settings()
@@ -188,12 +188,11 @@ def _tell_late(session: Session, order: Order, row: OrderEta, late_by: timedelta
         "window_end_at": order.delivery_closes_at.isoformat(),
         "late_minutes": round(late_by / timedelta(minutes=1)),
     }
-    for party_id in (order.shipper_id, order.carrier_id):
-        if party_id is not None:
-            alerts.raise_alert(
-                session, party_id=party_id, kind="late_arrival", at=row.position_time, now=now,
-                order_id=order.id, vehicle_id=order.vehicle_id, facts=facts, dedup=_dedup(order),
-            )  # fmt: skip
+    for party_id in parties_of(order.shipper_id, order.broker_id, order.carrier_id):
+        alerts.raise_alert(
+            session, party_id=party_id, kind="late_arrival", at=row.position_time, now=now,
+            order_id=order.id, vehicle_id=order.vehicle_id, facts=facts, dedup=_dedup(order),
+        )  # fmt: skip
 
 
 def _dedup(order: Order) -> str:

@@ -18,7 +18,7 @@ MAX_EXPORTED = 10_000
 # Orders build on geofences, so this package reads their table and of their code this one fact.
 CARRYING_SINCE_SQL = text(f"""
     SELECT min({CREW_SINCE}) FROM orders o
-     WHERE shipper_id = :shipper_id AND vehicle_id = :vehicle_id
+     WHERE :party_id IN (shipper_id, broker_id) AND vehicle_id = :vehicle_id
        AND status IN ('ASSIGNED', 'PICKUP_PENDING', 'PICKED_UP', 'IN_TRANSIT')
 """)  # noqa: S608 - no value of anybody's
 IN_USE_SQL = text("""
@@ -73,10 +73,10 @@ def watched_vehicle_ids(session: Session, vehicle_id: int | None, carrier_id: UU
     return list(session.scalars(statement))
 
 
-def carrying_since(session: Session, shipper_id: UUID, vehicle_id: int) -> datetime | None:
-    """Since when the vehicle is on an unfinished order of this shipper."""
+def carrying_since(session: Session, party_id: UUID, vehicle_id: int) -> datetime | None:
+    """Since when the vehicle is on an unfinished order of this shipper or freight broker."""
     since: datetime | None = session.scalar(
-        CARRYING_SINCE_SQL, {"shipper_id": shipper_id, "vehicle_id": vehicle_id}
+        CARRYING_SINCE_SQL, {"party_id": party_id, "vehicle_id": vehicle_id}
     )
     return since
 

@@ -227,6 +227,11 @@ def dispatcher_of(shipper_id: UUID, broker_id: UUID | None) -> UUID:
     return broker_id or shipper_id
 
 
+def parties_of(shipper_id: UUID, broker_id: UUID | None, carrier_id: UUID | None) -> list[UUID]:
+    """The businesses that an order concerns, each once: whose goods they are, his freight broker, the carrier."""
+    return list(dict.fromkeys(party for party in (shipper_id, broker_id, carrier_id) if party is not None))
+
+
 def post(order: OrderSnapshot, actor: Actor) -> bool:
     """True = post it now; False = it was posted before (a repeated click)."""
     owner_only(order, actor, "post it")

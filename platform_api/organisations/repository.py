@@ -91,7 +91,8 @@ def holdings(session: Session, user_id: UUID) -> list[str]:
     own = {
         "members": exists().where(OrganisationMember.owner_id == user_id),
         "orders": exists().where(
-            or_(Order.shipper_id == user_id, Order.carrier_id == user_id), Order.status.not_in(_ENDED)
+            or_(Order.shipper_id == user_id, Order.broker_id == user_id, Order.carrier_id == user_id),
+            Order.status.not_in(_ENDED),
         ),
         "bids": exists().where(Bid.carrier_id == user_id, Bid.status == BidStatus.PLACED.value),
         "vehicles": exists().where(Vehicle.carrier_id == user_id),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from platform_api.fleet.models import Vehicle
 from platform_api.geofences.models import Geofence
 from platform_api.orders.models import Order, OrderStop
+from platform_api.orders.rules import parties_of
 from platform_api.pagination import PageQuery, fetch_page
 from platform_api.routing.models import PlannedRoute
 from platform_api.watch.models import RouteCheck, RouteEvent
@@ -160,7 +161,7 @@ def standings(
         {
             "vehicle_id": order.vehicle_id,
             "corridors": list(corridors),
-            "parties": [order.shipper_id, order.carrier_id],
+            "parties": parties_of(order.shipper_id, order.broker_id, order.carrier_id),
             "start": start,
             "until": until,
         },

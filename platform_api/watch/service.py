@@ -10,6 +10,7 @@ from config.settings import get_settings
 from platform_api.alerts import service as alerts
 from platform_api.orders import repository as orders
 from platform_api.orders.models import Order
+from platform_api.orders.rules import parties_of
 from platform_api.watch import deriving, repository, rules
 from platform_api.watch.models import RouteEvent
 from platform_api.watch.rules import Comparison, Event, Kind, Told
@@ -78,7 +79,7 @@ def _write(session: Session, order: Order, row: RouteEvent | None, event: Event,
 
 
 def _tell(session: Session, order: Order, event: Event, now: datetime) -> None:
-    """To shipper and carrier; an event that is over is told as over."""
+    """To the parties; an event that is over is told as over."""
     assert order.vehicle_id is not None
     dedup = _dedup(order, event)
     for party_id in recipients(order):
@@ -99,7 +100,7 @@ def _tell(session: Session, order: Order, event: Event, now: datetime) -> None:
 
 def recipients(order: Order) -> Sequence[UUID]:
     """The parties of an order that has a carrier."""
-    return [party for party in (order.shipper_id, order.carrier_id) if party is not None]
+    return parties_of(order.shipper_id, order.broker_id, order.carrier_id)
 
 
 def _facts(order: Order, plate: str, event: Event) -> dict[str, object]:

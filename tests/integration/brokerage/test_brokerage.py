@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,16 @@ import pytest
 from sqlalchemy.orm import Session
 from websockets.sync.client import connect
 
+from config import clock
+from config.database import transaction
 from platform_api.actor import Role
 from platform_api.brokerage import service
+from platform_api.detention import service as detention
+from platform_api.exports import tasks as export_tasks
+from platform_api.orders import repository as orders_repository
+from platform_api.watch import service as watch
 from tests.integration.bids.market_world import made
-from tests.integration.orders.world import ORDER, World, actor_of
+from tests.integration.orders.world import ORDER, Assigned, Stay, World, actor_of
 from tests.support.api import Person, code_of, new_phone, person
 from tests.support.queries import count_queries
 from tests.support.races import Act, race
@@ -22,8 +28,11 @@ from tests.support.races import Act, race
 pytestmark = pytest.mark.integration
 
 ROUNDS = 100
+DAY = timedelta(days=1)
 # Numbers that stand nowhere else.
 SOLD, ASKED, COUNTERED, LOST_BID, OFFERED, TARGET = 987_653, 612_347, 598_761, 777_241, 634_159, 555_523
+# Of waiting: what the broker offers carriers, and two started hours of it; what the customer offers in orders of his own.
+RATE, CLAIMED, CUSTOMERS_RATE = 43_217, 86_434, 38_917
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +191,55 @@ def walk(someone: Person, sale: Sale, more: list[str]) -> list[Any]:
         "/api/v1/offers/",
         "/api/v1/brokerages/",
         "/api/v1/alerts/",
+        "/api/v1/detention/claims/",
         *(sale.path + what for what in ("history/", "bids/", "bids/standing/", "offers/", "suggestions/", "detention/")),
         f"/api/v1/tracking/orders/{sale.order_id}/route/",
         *more,
     ]  # fmt: skip
     answers = [someone.get(path) for path in paths]
     answers += [someone.get(path, params={"limit": 1}) for path in paths[:2]]
-    return [answer.json() for answer in answers]
+    return [answer.json() for answer in answers] + exported(someone)
+
+
+def exported(someone: Person) -> list[Any]:
+    """The rows of the files of all that he may have in bulk."""
+    now = clock.now()
+    period = {"from_time": (now - DAY).isoformat(), "until_time": (now + DAY).isoformat()}
+    rows: list[Any] = []
+    for kind in ("orders", "alerts"):
+        asked = someone.post("/api/v1/exports/", {"kind": kind, "format": "ndjson", **period})
+        if asked.status_code == 403:
+            continue
+        assert asked.status_code == 201, asked.text
+        export_tasks.write(asked.json()["id"])
+        file = someone.get(f"/api/v1/exports/{asked.json()['id']}/file/")
+        assert file.status_code == 200, file.text
+        rows += [json.loads(line) for line in file.text.splitlines()]
+    return rows
+
+
+def waited(world: World, sale: Sale, carrier: Person) -> str:
+    """The truck waited at the pickup for over three hours, two of them paid; the path of the carrier's claim."""
+    start = clock.now() - timedelta(minutes=230)
+    (row,) = world.sql(
+        "UPDATE orders SET assigned_at = %s WHERE id = %s"
+        " RETURNING pickup_geofence_id AS pickup, delivery_geofence_id AS delivery",
+        start, sale.order_id,
+    )  # fmt: skip
+    order = Assigned(UUID(sale.order_id), world.vehicle_id, start, row, sale.customer, carrier, world.driver)
+    world.drive(order, Stay("pickup", 10, 210))
+    answer = carrier.post(f"{sale.path}detention/claims/", {"place": "pickup"})
+    assert (answer.status_code, answer.json()["amount_xof"]) == (201, CLAIMED), answer.text
+    return f"/api/v1/detention/claims/{answer.json()['id']}/"
 
 
 def dealt(world: World, sale: Sale, way: str) -> tuple[Person, list[str], int]:
     """The order is carried, agreed on in this way: carrier, paths of what was dealt, its price."""
     loser, _, loser_truck = world.fleet()
+    terms = {"free_minutes": 120, "cap_hours": 5}
+    for someone, rate in ((sale.broker, RATE), (sale.customer, CUSTOMERS_RATE)):
+        put = someone.put("/api/v1/detention/terms/", terms | {"rate_xof": rate})
+        assert put.status_code == 200
     assert sale.broker.post(f"{sale.path}post/").status_code == 200
     lost = world.bid(sale.path, loser, loser_truck, LOST_BID)
     won = world.bid(sale.path, world.carrier, world.vehicle_id, ASKED)
@@ -219,9 +265,11 @@ def dealt(world: World, sale: Sale, way: str) -> tuple[Person, list[str], int]:
 def test_each_reads_his_own_price_and_the_broker_both(world: World, sale: Sale, way: str) -> None:
     carrier, paths, price = dealt(world, sale, way)
     assert world.driver.post(f"{sale.path}confirm-loading/").status_code == 200
+    claim = waited(world, sale, carrier)
+    paths.append(claim)
 
     customers = set(numbers(walk(sale.customer, sale, paths)))
-    of_the_market = {ASKED, COUNTERED, LOST_BID, OFFERED, TARGET, SOLD - price}
+    of_the_market = {ASKED, COUNTERED, LOST_BID, OFFERED, TARGET, SOLD - price, RATE, CLAIMED}
     assert not {str(amount) for amount in of_the_market} & customers
     assert str(SOLD) in customers
     order = sale.customer.get(sale.path).json()
@@ -230,14 +278,15 @@ def test_each_reads_his_own_price_and_the_broker_both(world: World, sale: Sale, 
     # nor does he read that there was anything to bid or to offer
     actions = [row["action"] for row in sale.customer.get(f"{sale.path}history/").json()["items"]]
     award = {"bid": "bid_accepted", "counter": "counter_accepted", "offer": "offer_accepted"}[way]
-    assert actions == [
-        "created", "brokerage_agreed", "posted", award, "loading_confirmed",
-    ]  # fmt: skip
+    assert actions[:4] == ["created", "brokerage_agreed", "posted", award]
+    assert "loading_confirmed" in actions
 
     for someone in (carrier, world.driver):
         theirs = set(numbers(walk(someone, sale, paths)))
         assert not {str(SOLD), str(SOLD - price), str(LOST_BID)} & theirs
         assert str(price) in theirs
+        assert str(RATE) in theirs
+        assert str(CUSTOMERS_RATE) not in theirs
     loser = world.sql(
         "SELECT carrier_id FROM bids WHERE amount_xof = %s AND order_id = %s", LOST_BID, sale.order_id
     )
@@ -245,7 +294,85 @@ def test_each_reads_his_own_price_and_the_broker_both(world: World, sale: Sale, 
 
     both = sale.broker.get(sale.path).json()
     assert (both["agreed_xof"], both["customer_xof"], both["margin_xof"]) == (price, SOLD, SOLD - price)
-    assert {str(price), str(LOST_BID)} <= set(numbers(walk(sale.broker, sale, paths)))
+    assert {str(price), str(LOST_BID), str(CLAIMED)} <= set(numbers(walk(sale.broker, sale, paths)))
+
+
+def test_waiting_is_between_carrier_and_broker(world: World, sale: Sale) -> None:
+    assert code_of(
+        sale.customer.put(f"{sale.path}detention/terms/", {"free_minutes": 1, "rate_xof": 1, "cap_hours": 1})
+    ) == (403, "not_your_order")
+    carrier, _, _ = dealt(world, sale, "bid")
+    assert world.driver.post(f"{sale.path}confirm-loading/").status_code == 200
+    claim = waited(world, sale, carrier)
+    # the customer sees how long, and no more
+    shown = sale.customer.get(f"{sale.path}detention/").json()
+    pickup = shown["places"][0]
+    assert (shown["terms"], pickup["waited_s"], pickup["visit_ids"] != []) == (None, 200 * 60, True)
+    hidden = ("billed_hours", "amount_xof", "claim_until", "claim")
+    assert [pickup[name] for name in hidden] == [None] * 4
+    assert sale.customer.get("/api/v1/detention/claims/").json()["items"] == []
+    for act in ("", "accept/", "contest/"):
+        body = {"note": "non"} if act == "contest/" else None
+        answer = sale.customer.post(claim + act, body) if act else sale.customer.get(claim)
+        assert code_of(answer) == (404, "detention_claim_not_found")
+    kinds = {a["kind"] for a in sale.customer.get("/api/v1/alerts/").json()["items"]}
+    assert not [kind for kind in kinds if kind.startswith("detention")]
+    assert "detention_claimed" in {a["kind"] for a in sale.broker.get("/api/v1/alerts/").json()["items"]}
+    row = sale.broker.get(claim).json()
+    assert (row["shipper_id"], row["carrier_id"]) == (str(sale.broker.id), str(carrier.id))
+    assert sale.broker.post(f"{claim}accept/").json()["status"] == "accepted"
+
+
+def test_free_time_that_is_over_is_told_to_carrier_and_broker(world: World, sale: Sale) -> None:
+    carrier, _, _ = dealt(world, sale, "bid")
+    start = clock.now() - timedelta(minutes=230)
+    world.sql(
+        "UPDATE orders SET assigned_at = %s, arrived_pickup_at = %s, status = 'PICKUP_PENDING' WHERE id = %s",
+        start, start, sale.order_id,
+    )  # fmt: skip
+    with transaction() as session:
+        order = orders_repository.lock_order(session, UUID(sale.order_id))
+        assert order is not None
+        fences = [order.pickup_geofence_id]
+    row = {"pickup": fences[0], "delivery": fences[0]}
+    world.tell(
+        Assigned(UUID(sale.order_id), world.vehicle_id, start, row, sale.customer, carrier, world.driver),
+        Stay("pickup", 0),
+    )
+    with transaction() as session:
+        order = orders_repository.lock_order(session, UUID(sale.order_id))
+        assert order is not None
+        detention.remind(session, order, clock.now())
+    told = {
+        someone.id: "detention_running" in {a["kind"] for a in someone.get("/api/v1/alerts/").json()["items"]}
+        for someone in (sale.customer, sale.broker, carrier)
+    }
+    assert told == {sale.customer.id: False, sale.broker.id: True, carrier.id: True}
+
+
+def test_terms_of_a_shipper_do_not_bind_the_broker_he_gives_the_order_to(world: World) -> None:
+    broker = person(world.client, Role.BROKER)
+    path = draft(world.shipper)
+    own = {"free_minutes": 5, "rate_xof": CUSTOMERS_RATE, "cap_hours": 1}
+    assert world.shipper.put(f"{path}detention/terms/", own).status_code == 200
+    assert broker.post(f"{propose(world.shipper, path, broker_id=str(broker.id))}agree/").status_code == 200
+    assert broker.get(f"{path}detention/").json()["terms"]["rate_xof"] == 5000
+
+
+def test_the_broker_is_told_of_the_way_and_knows_the_code(world: World, sale: Sale) -> None:
+    carrier, _, _ = dealt(world, sale, "bid")
+    with transaction() as session:
+        order = orders_repository.lock_order(session, UUID(sale.order_id))
+        assert order is not None
+        expected = {sale.customer.id, sale.broker.id, carrier.id}
+        assert set(watch.recipients(order)) == expected
+        order.broker_id = order.shipper_id
+        assert len(watch.recipients(order)) == 2
+        session.rollback()
+    # nobody's but theirs: there is none yet
+    for someone in (sale.customer, sale.broker):
+        assert code_of(someone.get(f"{sale.path}delivery-code/")) == (404, "delivery_code_none")
+    assert code_of(carrier.get(f"{sale.path}delivery-code/")) == (403, "not_your_order")
 
 
 def test_no_frame_of_the_live_socket_tells_a_price(world: World, sale: Sale) -> None:
