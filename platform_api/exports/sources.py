@@ -1,6 +1,6 @@
 """The rows of each kind of export: what the asker may see, in the very form that the API shows it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from platform_api.exports.rules import Kind
 from platform_api.languages import Language
 from platform_api.orders.models import Order
 from platform_api.orders.repository import scoped
-from platform_api.orders.schemas import OrderOut, shown_order
+from platform_api.orders.schemas import OrderOut, shown_orders
 
 # Rows held in memory at a time; the server keeps the cursor.
 ROWS_AT_ONCE = 1_000
@@ -25,13 +25,16 @@ ROWS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`statement`: everything this actor may see; `time`: the column that the period is about."""
+    """`statement`: everything this actor may see; `time`: the column that the period is about.
+
+    `show`: as many rows as were read together, in as few queries as for one.
+    """
 
     schema: type[BaseModel]
     statement: Callable[[Actor], Select[Any]]
     time: InstrumentedAttribute[datetime]
     key: InstrumentedAttribute[Any]
-    show: Callable[[Any, Actor], BaseModel]
+    show: Callable[[Sequence[Any], Actor], Sequence[BaseModel]]
 
 
 def _own_orders(actor: Actor) -> Select[Order]:
@@ -45,13 +48,13 @@ def _own_orders(actor: Actor) -> Select[Order]:
 
 
 SOURCES: Mapping[Kind, Source] = {
-    Kind.ORDERS: Source(OrderOut, _own_orders, Order.created_at, Order.id, shown_order),
+    Kind.ORDERS: Source(OrderOut, _own_orders, Order.created_at, Order.id, shown_orders),
     Kind.ALERTS: Source(
         AlertOut,
         inbox,
         Alert.recorded_at,
         Alert.id,
-        lambda row, _: AlertOut.of(row, Language.FRENCH),
+        lambda rows, _: [AlertOut.of(row, Language.FRENCH) for row in rows],
     ),
 }
 
@@ -69,7 +72,5 @@ def rows(
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for piece in session.scalars(statement).partitions():
-        for row in piece:
-            yield source.show(row, actor)
-        # Not needed any more; a session keeps what it has loaded.
-        session.expunge_all()
+        # What is shown is forgotten by itself: a session holds unchanged rows weakly.
+        yield from source.show(piece, actor)

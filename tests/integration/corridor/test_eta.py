@@ -159,9 +159,11 @@ def test_who_will_be_late_is_told_once_and_taken_back(journey: Journey) -> None:
     seen(journey, AT, *BEND)
     assert estimate(journey)["late"] is False
     window_ends(on_time - 31)
+    broker = person(journey.world.client, Role.BROKER)
+    journey.world.sql("UPDATE orders SET broker_id = %s WHERE id = %s", broker.id, order.id)
     seen(journey, AT + 0.01, *BEND)
     assert estimate(journey)["late"] is True
-    for party in (order.shipper, order.carrier):
+    for party in (order.shipper, order.carrier, broker):
         (alert,) = journey.alerts(party)
         assert (alert["kind"], alert["ended_at"], alert["facts"]["late_minutes"]) == (
             "late_arrival",

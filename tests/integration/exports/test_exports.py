@@ -15,10 +15,11 @@ from sqlalchemy import update
 from config import clock
 from config.database import transaction
 from platform_api.actor import Role
-from platform_api.exports import rules, tasks, writing
+from platform_api.exports import rules, sources, tasks, writing
 from platform_api.exports.models import BulkExport
 from tests.integration.orders.world import World
 from tests.support.api import Person, api_on, code_of, person
+from tests.support.queries import count_queries
 from tests.support.races import race
 
 PATH = "/api/v1/exports/"
@@ -85,6 +86,24 @@ def test_as_csv_with_the_same_columns_and_no_formulas(world: World) -> None:
     assert list(rows[0]) == list(world.shipper.get(path).json())
     assert rows[0]["goods"] == "'=1+1"
     assert json.loads(rows[0]["pickup"])["name"] == "Port de Dakar"
+
+
+def test_orders_cost_no_query_each(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = person(world.client, Role.SHIPPER)
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            world.posted(owner)
+        made = ask(owner)
+        with count_queries() as statements:
+            tasks.write(made["id"])
+        rows = owner.get(f"{PATH}{made['id']}/file/").text.splitlines()
+        counts.append((len(rows), len(statements)))
+    assert [rows for rows, _ in counts] == [3, 6]
+    assert counts[0][1] == counts[1][1]
+    # read in pieces, it is the same file
+    monkeypatch.setattr(sources, "ROWS_AT_ONCE", 4)
+    assert fetch(owner).text.splitlines() == rows
 
 
 def test_an_empty_period_is_an_empty_file(world: World) -> None:
