@@ -4,6 +4,8 @@ Rules live in services, and a form goes round them: so most tables are only read
 their state is an action that calls the service, or an endpoint of the API. Secrets are in no list.
 """
 
+from collections.abc import Sequence
+from types import new_class
 from typing import Any, ClassVar
 
 from sqladmin import ModelView
@@ -46,51 +48,52 @@ class _Read(ModelView):
     page_size_options: ClassVar[list[int]] = [25, 50, 100, 200]
 
 
-def _columns(model: type[Any], *without: str) -> list[str]:
+def columns_of(model: type[Any], without: Sequence[str] = ()) -> list[str]:
+    """All but secrets and `without`."""
     left_out = SECRETS | set(without)
     return [column.name for column in model.__table__.columns if column.name not in left_out]
+
+
+def reading(
+    model: type[Any],
+    category: str,
+    listed: str = "",
+    *,
+    plural: str | None = None,
+    without: Sequence[str] = (),
+    search: str = "",
+    newest_by: str | None = None,
+) -> type[ModelView]:
+    """A view that only reads. `listed`, `search`: names of columns; without `listed` the list shows them all."""
+    shown = columns_of(model, without)
+    attributes: dict[str, Any] = {
+        "__module__": __name__,
+        "category": category,
+        "column_list": listed.split() or shown,
+        "column_details_list": shown,
+        "column_searchable_list": search.split(),
+    }
+    if plural is not None:
+        attributes["name_plural"] = plural
+    if newest_by is not None:
+        attributes["column_default_sort"] = (newest_by, True)
+        attributes["column_sortable_list"] = [newest_by]
+    return new_class(
+        f"{model.__name__}Admin", (_Read,), {"model": model}, lambda body: body.update(attributes)
+    )
 
 
 class UserAdmin(_Read, model=User):
     """Disabling works with the next request, also at the MQTT broker's next sign-in."""
 
     category = "People"
-    icon = "fa-solid fa-user"
     can_edit = True
     column_list: ClassVar[list[str]] = ["phone", "name", "role", "carrier_id", "disabled", "created_at", "id"]
-    column_details_list: ClassVar[list[str]] = _columns(User)
+    column_details_list: ClassVar[list[str]] = columns_of(User)
     column_searchable_list: ClassVar[list[str]] = ["phone", "name"]
     column_sortable_list: ClassVar[list[str]] = ["name", "role", "created_at"]
     column_default_sort = ("created_at", True)
     form_columns: ClassVar[list[str]] = ["name", "disabled"]
-
-
-class ProfileAdmin(_Read, model=Profile):
-    category = "People"
-    column_list: ClassVar[list[str]] = _columns(Profile)
-    column_details_list: ClassVar[list[str]] = _columns(Profile)
-
-
-class MemberAdmin(_Read, model=OrganisationMember):
-    category = "People"
-    name_plural = "Members"
-    column_list: ClassVar[list[str]] = _columns(OrganisationMember)
-    column_details_list: ClassVar[list[str]] = _columns(OrganisationMember)
-
-
-class InvitationAdmin(_Read, model=Invitation):
-    category = "People"
-    column_list: ClassVar[list[str]] = _columns(Invitation)
-    column_details_list: ClassVar[list[str]] = _columns(Invitation)
-
-
-class KycAdmin(_Read, model=KycDocument):
-    """Reviewed through `/api/v1/kyc/`, which shows the pages and notes who looked at them."""
-
-    category = "People"
-    name_plural = "Documents that prove who somebody is"
-    column_list: ClassVar[list[str]] = _columns(KycDocument)
-    column_details_list: ClassVar[list[str]] = _columns(KycDocument)
 
 
 class VehicleTypeAdmin(ModelView, model=VehicleType):
@@ -98,250 +101,64 @@ class VehicleTypeAdmin(ModelView, model=VehicleType):
     can_delete = False
     can_export = False
     form_include_pk = True
-    column_list: ClassVar[list[str]] = _columns(VehicleType)
+    column_list: ClassVar[list[str]] = columns_of(VehicleType)
 
 
-class VehicleAdmin(_Read, model=Vehicle):
-    category = "Fleet"
-    icon = "fa-solid fa-truck"
-    column_list: ClassVar[list[str]] = [
-        "plate",
-        "name",
-        "type_code",
-        "carrier_id",
-        "driver_id",
-        "available",
-        "id",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Vehicle)
-    column_searchable_list: ClassVar[list[str]] = ["plate", "name"]
-
-
-class DeviceAdmin(_Read, model=Device):
-    category = "Fleet"
-    column_list: ClassVar[list[str]] = [
-        "uid",
-        "kind",
-        "carrier_id",
-        "user_id",
-        "disabled",
-        "created_at",
-        "id",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Device)
-    column_searchable_list: ClassVar[list[str]] = ["uid"]
-
-
-class FleetDocumentAdmin(_Read, model=FleetDocument):
-    category = "Fleet"
-    column_list: ClassVar[list[str]] = _columns(FleetDocument)
-    column_details_list: ClassVar[list[str]] = _columns(FleetDocument)
-
-
-class CommandAdmin(_Read, model=Command):
-    category = "Fleet"
-    column_list: ClassVar[list[str]] = ["id", "device_id", "kind", "state", "created_by", "created_at"]
-    column_details_list: ClassVar[list[str]] = _columns(Command)
-
-
-class OrderAdmin(_Read, model=Order):
-    category = "Freight"
-    icon = "fa-solid fa-box"
-    column_list: ClassVar[list[str]] = [
-        "reference",
-        "status",
-        "goods",
-        "pickup_name",
-        "delivery_name",
-        "created_at",
-        "id",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(
-        Order, "pickup_shape", "delivery_shape", "planned_route"
-    )
-    column_searchable_list: ClassVar[list[str]] = ["reference"]
-    column_sortable_list: ClassVar[list[str]] = ["created_at"]
-    column_default_sort = ("created_at", True)
-
-
-class BidAdmin(_Read, model=Bid):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = ["id", "order_id", "carrier_id", "amount_xof", "status", "created_at"]
-    column_details_list: ClassVar[list[str]] = _columns(Bid)
-
-
-class OrderHistoryAdmin(_Read, model=OrderHistory):
-    category = "Freight"
-    name_plural = "Order history"
-    column_list: ClassVar[list[str]] = [
-        "id",
-        "order_id",
-        "action",
-        "from_status",
-        "to_status",
-        "actor_kind",
-        "event_time",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(OrderHistory)
-    column_default_sort = ("id", True)
-
-
-class OrderFeeAdmin(_Read, model=OrderFee):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = _columns(OrderFee)
-    column_details_list: ClassVar[list[str]] = _columns(OrderFee)
-
-
-class TrackingLinkAdmin(_Read, model=TrackingLink):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = _columns(TrackingLink)
-    column_details_list: ClassVar[list[str]] = _columns(TrackingLink)
-
-
-class DetentionClaimAdmin(_Read, model=DetentionClaim):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = _columns(DetentionClaim)[:8]
-    column_details_list: ClassVar[list[str]] = _columns(DetentionClaim)
-
-
-class DisputeAdmin(_Read, model=Dispute):
-    """Settled through `/api/v1/orders/<id>/dispute/resolve/`, which moves the order."""
-
-    category = "Freight"
-    column_list: ClassVar[list[str]] = [
-        "id",
-        "order_id",
-        "reason",
-        "state",
-        "outcome",
-        "reviewer_id",
-        "created_at",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Dispute)
-    column_default_sort = ("created_at", True)
-
-
-class RatingAdmin(_Read, model=OrderRating):
-    category = "Freight"
-    name_plural = "Ratings"
-    column_list: ClassVar[list[str]] = _columns(OrderRating)
-    column_details_list: ClassVar[list[str]] = _columns(OrderRating)
-
-
-class IncidentAdmin(_Read, model=Incident):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = [
-        "id",
-        "kind",
-        "severity",
-        "order_id",
-        "carrier_id",
-        "happened_at",
-        "closed_at",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Incident)
-
-
-class WaybillAdmin(_Read, model=Waybill):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = _columns(Waybill, "content")[:8]
-    column_details_list: ClassVar[list[str]] = _columns(Waybill)
-
-
-class GeofenceAdmin(_Read, model=Geofence):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = [
-        "id",
-        "name",
-        "owner_id",
-        "vehicle_id",
-        "carrier_id",
-        "valid_from",
-        "retired_at",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Geofence)
-
-
-class AlertAdmin(_Read, model=Alert):
-    category = "Freight"
-    column_list: ClassVar[list[str]] = [
-        "id",
-        "kind",
-        "severity",
-        "party_id",
-        "order_id",
-        "at",
-        "acknowledged_at",
-    ]
-    column_details_list: ClassVar[list[str]] = _columns(Alert)
-    column_default_sort = ("id", True)
-
-
-class SmsAdmin(_Read, model=SmsMessage):
-    """Without the texts: they may be codes."""
-
-    category = "Outside"
-    name_plural = "Text messages"
-    column_list: ClassVar[list[str]] = _columns(SmsMessage, "text", "body")
-    column_details_list: ClassVar[list[str]] = _columns(SmsMessage, "text", "body")
-
-
-class WebhookAdmin(_Read, model=WebhookEndpoint):
-    category = "Outside"
-    name_plural = "Webhooks"
-    column_list: ClassVar[list[str]] = _columns(WebhookEndpoint)
-    column_details_list: ClassVar[list[str]] = _columns(WebhookEndpoint)
-
-
-class WebhookDeliveryAdmin(_Read, model=WebhookDelivery):
-    category = "Outside"
-    column_list: ClassVar[list[str]] = _columns(WebhookDelivery)
-    column_details_list: ClassVar[list[str]] = _columns(WebhookDelivery)
-
-
-class ApiKeyAdmin(_Read, model=ApiKey):
-    category = "Outside"
-    name_plural = "API keys"
-    column_list: ClassVar[list[str]] = _columns(ApiKey)
-    column_details_list: ClassVar[list[str]] = _columns(ApiKey)
-
-
-class AuditAdmin(_Read, model=AuditEntry):
-    category = "Record"
-    icon = "fa-solid fa-clock-rotate-left"
-    name_plural = "Audit log"
-    column_list: ClassVar[list[str]] = [
-        "id", "recorded_at", "actor_id", "acting_as", "channel", "action", "table_name", "row_key",
-    ]  # fmt: skip
-    column_details_list: ClassVar[list[str]] = _columns(AuditEntry)
-    column_searchable_list: ClassVar[list[str]] = ["table_name", "action"]
-    column_default_sort = ("id", True)
-
-
-class ImpersonationAdmin(_Read, model=Impersonation):
-    category = "Record"
-    column_list: ClassVar[list[str]] = _columns(Impersonation)
-    column_details_list: ClassVar[list[str]] = _columns(Impersonation)
-
-
-class ImpersonationRequestAdmin(_Read, model=ImpersonationRequest):
-    category = "Record"
-    column_list: ClassVar[list[str]] = _columns(ImpersonationRequest)
-    column_default_sort = ("id", True)
-
-
-class AdminSessionAdmin(_Read, model=AdminSession):
-    category = "Record"
-    name_plural = "Sign-ins here"
-    column_list: ClassVar[list[str]] = _columns(AdminSession)
-    column_details_list: ClassVar[list[str]] = _columns(AdminSession)
-
-
-class AccessAdmin(_Read, model=AccessEntry):
-    category = "Record"
-    name_plural = "Who looked at whose positions"
-    column_list: ClassVar[list[str]] = _columns(AccessEntry)
-    column_details_list: ClassVar[list[str]] = _columns(AccessEntry)
-
-
-VIEWS: tuple[type[ModelView], ...] = (*_Read.__subclasses__(), VehicleTypeAdmin)
+VIEWS: tuple[type[ModelView], ...] = (
+    UserAdmin,
+    reading(Profile, "People"),
+    reading(OrganisationMember, "People", plural="Members"),
+    reading(Invitation, "People"),
+    # Reviewed through /api/v1/kyc/, which shows the pages and notes who looked at them.
+    reading(KycDocument, "People", plural="Papers of businesses"),
+    VehicleTypeAdmin,
+    reading(Vehicle, "Fleet", "plate name type_code carrier_id driver_id available id", search="plate name"),
+    reading(Device, "Fleet", "uid kind carrier_id user_id disabled created_at id", search="uid"),
+    reading(FleetDocument, "Fleet"),
+    reading(Command, "Fleet", "id device_id kind state created_by created_at"),
+    reading(
+        Order,
+        "Freight",
+        "reference status goods pickup_name delivery_name created_at id",
+        without=("pickup_shape", "delivery_shape", "planned_route"),
+        search="reference",
+        newest_by="created_at",
+    ),
+    reading(Bid, "Freight", "id order_id carrier_id amount_xof status created_at"),
+    reading(
+        OrderHistory,
+        "Freight",
+        "id order_id action from_status to_status actor_kind event_time",
+        plural="Order history",
+        newest_by="id",
+    ),
+    reading(OrderFee, "Freight"),
+    reading(TrackingLink, "Freight"),
+    reading(Waybill, "Freight", "id carrier_id number order_id issued_at voided_at"),
+    reading(DetentionClaim, "Freight", "id order_id carrier_id status amount_xof claimed_at"),
+    # Settled through /api/v1/orders/<id>/dispute/resolve/, which moves the order.
+    reading(
+        Dispute, "Freight", "id order_id reason state outcome reviewer_id created_at", newest_by="created_at"
+    ),
+    reading(OrderRating, "Freight", plural="Ratings"),
+    reading(Incident, "Freight", "id kind severity order_id carrier_id happened_at closed_at"),
+    reading(Geofence, "Freight", "id name owner_id vehicle_id carrier_id valid_from retired_at"),
+    reading(Alert, "Freight", "id kind severity party_id order_id at acknowledged_at", newest_by="id"),
+    # Without the texts: they may be codes.
+    reading(SmsMessage, "Outside", plural="Text messages", without=("text",)),
+    reading(WebhookEndpoint, "Outside", plural="Webhooks"),
+    reading(WebhookDelivery, "Outside"),
+    reading(ApiKey, "Outside", plural="API keys"),
+    reading(
+        AuditEntry,
+        "Record",
+        "id recorded_at actor_id acting_as channel action table_name row_key",
+        plural="Audit log",
+        search="table_name action",
+        newest_by="id",
+    ),
+    reading(Impersonation, "Record"),
+    reading(ImpersonationRequest, "Record", newest_by="id"),
+    reading(AdminSession, "Record", plural="Sign-ins here"),
+    reading(AccessEntry, "Record", plural="Who looked at whose positions"),
+)

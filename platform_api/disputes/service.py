@@ -10,7 +10,6 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
-from platform_api.alerts.service import raise_alert
 from platform_api.disputes import rules
 from platform_api.disputes.models import Dispute, DisputeFile, DisputeMessage
 from platform_api.disputes.rules import Outcome, Reason, Side, State
@@ -22,6 +21,7 @@ from platform_api.orders import service as orders
 from platform_api.orders.models import Order, OrderFee
 from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderSnapshot, OrderStatus
+from platform_api.orders.telling import tell
 from platform_api.pagination import PageQuery, fetch_page
 from platform_api.versions import check_version
 
@@ -252,18 +252,4 @@ def _tell(session: Session, order: Order, kind: str, by: Side, now: datetime, **
         {order.carrier_id} if by is not Side.CARRIER else set()
     )
     for party_id in sorted((party for party in told if party is not None), key=str):
-        raise_alert(
-            session,
-            party_id=party_id,
-            kind=kind,
-            at=now,
-            now=now,
-            order_id=order.id,
-            facts={
-                "reference": order.reference,
-                "pickup": order.pickup_name,
-                "delivery": order.delivery_name,
-                **facts,
-            },
-            dedup=f"{kind}/{order.id}/{facts.get('message_id', '')}",
-        )
+        tell(session, order, party_id, kind, key=facts.get("message_id", ""), now=now, **facts)

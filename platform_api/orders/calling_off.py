@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api.actor import Actor
-from platform_api.alerts.service import raise_alert
 from platform_api.bids import market
 from platform_api.bids.models import Bid
 from platform_api.offers.models import Offer
@@ -25,6 +24,7 @@ from platform_api.orders.models import Order, OrderFee, OrderWithdrawal
 from platform_api.orders.recording import record
 from platform_api.orders.rules import OPEN, Action, OrderStatus, dispatcher_of
 from platform_api.orders.service import get_order, locked_order, snapshot
+from platform_api.orders.telling import tell
 
 
 def cancel_order(
@@ -53,7 +53,15 @@ def cancel_order(
         _claim(session, order, customers, order.shipper_id, order.broker_id, basis, now)
     _take_off(session, order, reason_code, actor=actor, evidence=evidence, now=now)
     if order.carrier_id is not None:
-        _tell(session, order, order.carrier_id, "order_cancelled", now, fee_xof=cost.amount_xof)
+        tell(
+            session,
+            order,
+            order.carrier_id,
+            "order_cancelled",
+            key=order.version,
+            now=now,
+            fee_xof=cost.amount_xof,
+        )
     return order
 
 
@@ -167,7 +175,14 @@ def withdraw_carrier(
     order.expires_at = cancelling.expiry_after_withdrawal(order.expires_at, now)
     posted = OrderStatus.POSTED
     record(session, order, Action.CARRIER_WITHDREW, now=now, to_status=posted, actor=actor, evidence=evidence)
-    _tell(session, order, dispatcher_of(order.shipper_id, order.broker_id), "order_given_back", now)
+    tell(
+        session,
+        order,
+        dispatcher_of(order.shipper_id, order.broker_id),
+        "order_given_back",
+        key=order.version,
+        now=now,
+    )
     queue_after_commit(session, "routing.plan", order_id=str(order.id))
     return order
 
@@ -195,7 +210,14 @@ def expire_orders(session: Session, now: datetime, limit: int = 200) -> int:
             continue
         evidence = {"reason_code": cancelling.EXPIRED, "expires_at": order.expires_at.isoformat()}
         _take_off(session, order, cancelling.EXPIRED, actor=None, evidence=evidence, now=now)
-        _tell(session, order, dispatcher_of(order.shipper_id, order.broker_id), "order_expired", now)
+        tell(
+            session,
+            order,
+            dispatcher_of(order.shipper_id, order.broker_id),
+            "order_expired",
+            key=order.version,
+            now=now,
+        )
         expired += 1
     return expired
 
@@ -208,21 +230,3 @@ def fees_of(session: Session, actor: Actor, order_id: UUID) -> list[OrderFee]:
         mine = or_(OrderFee.debtor_id == actor.party_id, OrderFee.creditor_id == actor.party_id)
         statement = statement.where(mine)
     return list(session.scalars(statement))
-
-
-def _tell(session: Session, order: Order, party_id: UUID, kind: str, now: datetime, **facts: Any) -> None:
-    raise_alert(
-        session,
-        party_id=party_id,
-        kind=kind,
-        at=now,
-        now=now,
-        order_id=order.id,
-        facts={
-            "reference": order.reference,
-            "pickup": order.pickup_name,
-            "delivery": order.delivery_name,
-            **facts,
-        },
-        dedup=f"{kind}/{order.id}/{order.version}",
-    )
