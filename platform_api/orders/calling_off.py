@@ -175,14 +175,8 @@ def withdraw_carrier(
     order.expires_at = cancelling.expiry_after_withdrawal(order.expires_at, now)
     posted = OrderStatus.POSTED
     record(session, order, Action.CARRIER_WITHDREW, now=now, to_status=posted, actor=actor, evidence=evidence)
-    tell(
-        session,
-        order,
-        dispatcher_of(order.shipper_id, order.broker_id),
-        "order_given_back",
-        key=order.version,
-        now=now,
-    )
+    dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+    tell(session, order, dispatcher, "order_given_back", key=order.version, now=now)
     queue_after_commit(session, "routing.plan", order_id=str(order.id))
     return order
 
