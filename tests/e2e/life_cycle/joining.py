@@ -10,11 +10,13 @@ from tests.support.api import PASSWORD, Person, new_phone
 
 PLATE = "DK-4821-A"
 TRACKER = "tracker-dk-4821-a"
-CARRIER_PAPERS = (
-    ("identity_card", "1234567890123", 900),
-    ("ninea", "005144788 2G3", None),
-    ("transport_approval", "AGR-2026-117", None),
-)
+IDENTITY, NINEA = ("identity_card", "1234567890123", 900), ("ninea", "005144788 2G3", None)
+# What each kind of business proves itself by: kind, number, days until it ends.
+PAPERS = {
+    Role.SHIPPER: (IDENTITY,),
+    Role.CARRIER: (IDENTITY, NINEA, ("transport_approval", "AGR-2026-117", None)),
+    Role.BROKER: (IDENTITY, NINEA, ("rccm", "SN-DKR-2015-B-1234", None)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ def assemble(stage: Stage) -> Cast:
     administrator = _administrator(stage)
     _join(carrier, dispatcher, "member")
     _join(carrier, driver, "driver")
-    _verify(carrier, dispatcher, administrator, shipper)
+    assert dispatcher.get("/api/v1/kyc/documents/").status_code == 403
+    refused(shipper.get("/api/v1/kyc/queue/"), 403, "role_not_allowed")
+    _verify((shipper, carrier, broker), administrator)
+    assert ok(rival.get(f"/api/v1/profiles/{carrier.id}/"))["verified"] is True
     vehicle_id = _vehicle(carrier, driver, rival)
     return Cast(
         shipper,
@@ -75,28 +80,27 @@ def _join(owner: Person, joining: Person, joins_as: str) -> None:
     assert ok(joining.post(accept))["state"] == "accepted"
 
 
-def _verify(carrier: Person, dispatcher: Person, administrator: Person, shipper: Person) -> None:
-    """Papers are sent, reviewed and approved; then the market sees the carrier as verified."""
-    sent = [_paper(carrier, *paper) for paper in CARRIER_PAPERS]
-    assert dispatcher.get("/api/v1/kyc/documents/").status_code == 403
-    refused(shipper.get("/api/v1/kyc/queue/"), 403, "role_not_allowed")
-    assert ok(carrier.get("/api/v1/kyc/status/"))["verified"] is False
+def _verify(businesses: tuple[Person, ...], administrator: Person) -> None:
+    """Papers are sent, reviewed one by one, and approved; nobody is verified before."""
+    sent = [_paper(business, *paper) for business in businesses for paper in PAPERS[business.role]]
+    for business in businesses:
+        assert ok(business.get("/api/v1/kyc/status/"))["verified"] is False
     queue = ok(administrator.get("/api/v1/kyc/queue/"))["items"]
     assert [paper["id"] for paper in queue] == [paper["id"] for paper in sent]
     for paper in queue:
-        ok(administrator.get(f"/api/v1/kyc/documents/{paper['id']}/"))
-        assert administrator.get(f"/api/v1/kyc/documents/{paper['id']}/pages/1/").content[:2] == b"\xff\xd8"
-        ok(administrator.post(f"/api/v1/kyc/documents/{paper['id']}/claim/"))
-        ok(administrator.post(f"/api/v1/kyc/documents/{paper['id']}/approve/"))
-    assert ok(carrier.get("/api/v1/kyc/status/"))["verified"] is True
-    assert ok(shipper.get(f"/api/v1/profiles/{carrier.id}/"))["verified"] is True
+        path = f"/api/v1/kyc/documents/{paper['id']}/"
+        assert administrator.get(f"{path}pages/1/").content[:2] == b"\xff\xd8"
+        ok(administrator.post(f"{path}claim/"))
+        ok(administrator.post(f"{path}approve/"))
+    for business in businesses:
+        assert ok(business.get("/api/v1/kyc/status/"))["verified"] is True
 
 
-def _paper(carrier: Person, kind: str, number: str, days: int | None) -> Json:
-    body: Json = {"kind": kind, "number": number, "file_ids": [upload(carrier, f"{kind}.jpg")]}
+def _paper(business: Person, kind: str, number: str, days: int | None) -> Json:
+    body: Json = {"kind": kind, "number": number, "file_ids": [upload(business, f"{kind}.jpg")]}
     if days is not None:
         body["expires_on"] = (clock.now() + timedelta(days=days)).date().isoformat()
-    paper: Json = ok(carrier.post("/api/v1/kyc/documents/", body))
+    paper: Json = ok(business.post("/api/v1/kyc/documents/", body))
     return paper
 
 

@@ -80,6 +80,9 @@ def _negotiated(cast: Cast, order_id: str) -> None:
     path = f"/api/v1/orders/{order_id}"
     body = {"vehicle_id": cast.vehicle_id, "amount_xof": BID_XOF}
     refused(cast.rival.post(f"{path}/bids/", body), 404, "vehicle_not_found")
+    theirs = ok(cast.rival.post("/api/v1/fleet/vehicles/", {"plate": "TH-1187-B"}))["id"]
+    refused(cast.rival.post(f"{path}/bids/", body | {"vehicle_id": theirs}), 403, "not_verified")
+    refused(cast.driver.post(f"{path}/bids/", body), 404, "order_not_found")
     bid = ok(cast.dispatcher.post(f"{path}/bids/", body))
     assert bid["carrier_id"] == str(cast.carrier.id)  # it is the business that bids
     own = f"{path}/bids/{bid['id']}"

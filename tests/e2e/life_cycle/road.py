@@ -122,12 +122,14 @@ def _on_the_way(stage: Stage, cast: Cast, deal: Deal) -> None:
     order = order_seen(cast.driver, deal.order_id)
     assert order["status"] == "IN_TRANSIT"
     plan = ok(cast.shipper.get(f"{path}/plan/"))
-    assert (plan["source"], plan["degraded"]) == ("shipper", False)
+    assert (plan["source"], plan["degraded"], plan["corridor_width_m"]) == ("shipper", False, 2000)
     seen = _follow(stage, deal, "in_transit", shown=True)
     assert seen["plate"] == PLATE
     eta = wait_until(lambda: _eta(cast, deal), STEP_S, "an estimated arrival")
     assert eta is not None
     assert eta["low_at"] <= eta["eta_at"] <= eta["high_at"]
+    assert ok(cast.carrier.get(f"{path}/route-events/"))["items"] == []  # it keeps to its corridor
+    assert cast.rival.get(f"{path}/route-events/").status_code == 404
     assert eta["remaining_m"] < plan["distance_m"] * 1.1
     assert cast.rival.get(f"{path}/eta/").status_code == 404
     assert ok(cast.shipper.get(f"/api/v1/tracking/orders/{deal.order_id}/pings/"))["items"]

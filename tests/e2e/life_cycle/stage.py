@@ -76,6 +76,7 @@ def stage(home: Path, database_url: str, redis_url: str) -> Iterator[Stage]:
         "simulation_speed": SPEED,
         # At this speed a token of 15 minutes lasts a few seconds.
         "access_token_minutes": 24 * 60,
+        "kyc_required": True,
         "webhook_private_addresses": True,
         "files_dir": str(home / "files"),
         "export_dir": str(home / "exports"),
