@@ -1,12 +1,15 @@
 """A tracker from stock finds its vehicle by the code on its label."""
 
 import random
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
 from config import clock
+from platform_api.actor import Actor
 from platform_api.errors import PlatformError
 from platform_api.pairing import codes, service
 from tests.integration.fleet.world import FLEET, FleetWorld, actor_of
@@ -14,6 +17,10 @@ from tests.support.api import Person, code_of, person
 from tests.support.races import Act, race
 
 ROUNDS = 100
+PLACED = (
+    "FROM devices d JOIN device_assignments a ON a.device_id = d.id JOIN vehicles v ON v.id = a.vehicle_id"
+    " WHERE d.uid = %s"
+)
 _numbers = count(1)
 
 
@@ -170,46 +177,54 @@ def test_no_code_is_stored(world: FleetWorld) -> None:
     assert code.replace("-", "") not in row["said"]
 
 
-def test_of_two_who_pair_one_tracker_at_once_one_wins(world: FleetWorld) -> None:
+def pairing(actor: Actor, code: str, vehicle_id: int) -> Act:
+    """Each from a network of his own: what is counted for both would let them in one by one."""
+
+    def act(session: Session, now: datetime) -> None:
+        outcome = service.pair(
+            session, actor, typed=code, vehicle_id=vehicle_id, network=str(actor.user_id), now=now
+        )
+        if isinstance(outcome, PlatformError):
+            raise outcome
+
+    return act
+
+
+def test_of_two_carriers_who_pair_one_tracker_at_once_one_wins(world: FleetWorld) -> None:
     theirs = world.add_vehicle(world.other_carrier)
-
-    def pairing(someone: Person, code: str, vehicle_id: int) -> Act:
-        def act(session: Session, now: datetime) -> None:
-            outcome = service.pair(
-                session, actor_of(someone), typed=code, vehicle_id=vehicle_id, network="race", now=now
-            )
-            if isinstance(outcome, PlatformError):
-                raise outcome
-
-        return act
-
+    one, other = actor_of(world.carrier), actor_of(world.other_carrier)
     for _ in range(ROUNDS):
         uid = stock(world)
         code = label(world, uid)
         world.sql("DELETE FROM rate_limits")
-        outcomes = race(
-            pairing(world.carrier, code, world.vehicle_id), pairing(world.other_carrier, code, theirs)
-        )
+        outcomes = race(pairing(one, code, world.vehicle_id), pairing(other, code, theirs))
         assert sorted(outcomes) == ["ok", "pairing_code_unknown"]
-        [row] = world.sql(
-            "SELECT d.carrier_id, v.carrier_id AS of_vehicle FROM devices d JOIN device_assignments a ON a.device_id = d.id"
-            " JOIN vehicles v ON v.id = a.vehicle_id WHERE uid = %s",
-            uid,
-        )
-        assert (
-            row["carrier_id"]
-            == row["of_vehicle"]
-            == (world.carrier, world.other_carrier)[outcomes.index("ok")].id
-        )
+        [row] = world.sql(f"SELECT d.carrier_id, v.carrier_id AS of_vehicle {PLACED}", uid)
+        winner = (one, other)[outcomes.index("ok")]
+        assert row["carrier_id"] == row["of_vehicle"] == winner.carrier_id
+
+
+def test_of_two_colleagues_who_pair_one_tracker_at_once_one_wins(world: FleetWorld) -> None:
+    second = world.add_vehicle()
+    owner = actor_of(world.carrier)
+    colleague = replace(owner, user_id=uuid4(), acts_for=owner.user_id)
+    for _ in range(ROUNDS):
+        uid = stock(world)
+        code = label(world, uid)
+        world.sql("DELETE FROM rate_limits")
+        outcomes = race(pairing(owner, code, world.vehicle_id), pairing(colleague, code, second))
+        assert sorted(outcomes) == ["ok", "pairing_code_unknown"]
+        [row] = world.sql(f"SELECT a.vehicle_id {PLACED}", uid)
+        assert row["vehicle_id"] == (world.vehicle_id, second)[outcomes.index("ok")]
 
 
 def test_rotating_and_pairing_at_once_leave_the_new_code_or_none(world: FleetWorld) -> None:
     """Whoever comes second sees what the first did; nobody waits for the other for ever."""
-    actor, vehicle_id = actor_of(world.carrier), world.vehicle_id
+    actor = actor_of(world.carrier)
 
-    def pairing(code: str) -> Act:
+    def spending(code: str) -> Act:
         return lambda session, now: service.pair(
-            session, actor, typed=code, vehicle_id=vehicle_id, network="race", now=now
+            session, actor, typed=code, vehicle_id=world.vehicle_id, network="race", now=now
         )
 
     def rotating(uid: str) -> Act:
@@ -219,7 +234,7 @@ def test_rotating_and_pairing_at_once_leave_the_new_code_or_none(world: FleetWor
         uid = stock(world, world.carrier)
         code = label(world, uid, world.carrier)
         world.sql("DELETE FROM rate_limits")
-        outcomes = race(pairing(code), rotating(uid))
+        outcomes = race(spending(code), rotating(uid))
         assert outcomes == ["ok", "ok"]
         [left] = world.sql(
             "SELECT count(*) AS codes FROM device_pairing_codes c JOIN devices d ON d.id = c.device_id WHERE uid = %s",

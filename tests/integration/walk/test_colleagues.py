@@ -64,12 +64,12 @@ def test_a_colleague_reads_what_the_owner_reads(
     for name in OWNERS:
         call = entry.call(world)
         owner = send(world.client, entry, call, getattr(world, name))
-        assert kind_of(entry, owner) == entry.expected(name)
+        assert kind_of(entry, owner, entry.expected(name)) == entry.expected(name)
         answer = send(world.client, entry, call, colleagues[name])
         if answer != owner:
             wrong.append(f"{name}: {owner.shown()}\n  his colleague: {answer.shown()}")
         stranger = entry.expected(f"other_{name}")
         answer = send(world.client, entry, call, removed[name])
-        if kind_of(entry, answer) != stranger:
+        if kind_of(entry, answer, stranger) != stranger:
             wrong.append(f"{name}: once removed {stranger} expected, got {answer.shown()}")
     assert not wrong, entry.route + "\n" + "\n".join(wrong)
