@@ -19,6 +19,7 @@ TASK_MODULES = (
     "platform_api.offers.tasks",
     "platform_api.accounts.tasks",
     "platform_api.bids.tasks",
+    "platform_api.brokerage.tasks",
     "platform_api.commands.tasks",
     "platform_api.duty.tasks",
     "platform_api.execution.tasks",
@@ -61,6 +62,7 @@ def _create() -> Celery:
         beat_schedule={
             "sweep crossings": {"task": "orders.sweep_crossings", "schedule": 10.0},
             "expire bids": {"task": "orders.expire_bids", "schedule": 60.0},
+            "expire proposals of brokerage": {"task": "brokerage.expire", "schedule": 300.0},
             "sweep offers": {"task": "offers.sweep", "schedule": 30.0},
             "repeat orders": {"task": "repeats.run_due", "schedule": 60.0},
             "expire orders": {"task": "orders.expire", "schedule": 60.0},

@@ -88,19 +88,20 @@ CREATE TABLE brokerages (
     order_id        uuid NOT NULL REFERENCES orders (id),
     broker_id       uuid NOT NULL REFERENCES users (id),
     proposed_by     text NOT NULL CHECK (proposed_by IN ('broker', 'shipper')),
-    -- of a customer who need not be registered yet; forgotten with the answer
+    -- of a customer who need not be registered yet; forgotten with the answer, or when none came in time
     customer_phone  text,
     customer_id     uuid REFERENCES users (id),
     customer_xof    bigint NOT NULL CHECK (customer_xof > 0),
     message         text NOT NULL DEFAULT '',
     status          text NOT NULL DEFAULT 'PROPOSED' CHECK (status IN (
-        'PROPOSED', 'AGREED', 'DECLINED', 'WITHDRAWN', 'LOST')),
+        'PROPOSED', 'AGREED', 'DECLINED', 'WITHDRAWN', 'EXPIRED')),
     made_by         uuid NOT NULL REFERENCES users (id),
     created_at      timestamptz NOT NULL,
     answered_by     uuid REFERENCES users (id),
     answered_at     timestamptz,
     CHECK (status <> 'PROPOSED' OR customer_id IS NOT NULL OR customer_phone IS NOT NULL)
 );
+CREATE INDEX brokerages_waiting ON brokerages (created_at) WHERE status = 'PROPOSED';
 CREATE UNIQUE INDEX brokerages_one_open ON brokerages (order_id) WHERE status = 'PROPOSED';
 CREATE INDEX brokerages_broker ON brokerages (broker_id, created_at DESC, id);
 CREATE INDEX brokerages_customer ON brokerages (customer_id, created_at DESC, id) WHERE customer_id IS NOT NULL;

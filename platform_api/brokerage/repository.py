@@ -1,9 +1,10 @@
 """Queries over brokerages."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
@@ -39,6 +40,26 @@ def proposals_since(session: Session, broker_id: UUID, since: datetime) -> int:
         Brokerage.broker_id == broker_id, Brokerage.proposed_by == "broker", Brokerage.created_at > since
     )
     return session.scalar(statement) or 0
+
+
+def over(session: Session, before: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """(proposal, order) of those that wait for an answer since before, oldest first."""
+    statement = (
+        select(Brokerage.id, Brokerage.order_id)
+        .where(Brokerage.status == BrokerageStatus.PROPOSED, Brokerage.created_at <= before)
+        .order_by(Brokerage.created_at)
+    )
+    return [(row.id, row.order_id) for row in session.execute(statement.limit(limit))]
+
+
+def forget_number(session: Session, phone: str, now: datetime) -> int:
+    """Whoever had this number is gone: what was proposed to it is over; how many."""
+    ended = (
+        update(Brokerage)
+        .where(Brokerage.customer_phone == phone)
+        .values(customer_phone=None, status=BrokerageStatus.EXPIRED.value, answered_at=now)
+    )
+    return len(session.scalars(ended.returning(Brokerage.id)).all())
 
 
 DAY = timedelta(days=1)

@@ -5,6 +5,7 @@ has to take it. Either way before anybody carries it: until then the broker has 
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from platform_api.orders.rules import GIVEABLE, OrderSnapshot, OrderStatus
 
 # A text goes to the customer of each: more than this a day is no business.
 MAX_PROPOSALS_A_DAY = 50
+# Whose phone it is need not be registered: without an answer it is not kept for longer.
+PROPOSAL_LIFE = timedelta(days=7)
 
 
 class ProposedBy(StrEnum):
@@ -26,7 +29,7 @@ class BrokerageStatus(StrEnum):
     AGREED = "AGREED"
     DECLINED = "DECLINED"
     WITHDRAWN = "WITHDRAWN"
-    LOST = "LOST"
+    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,17 @@ class BrokerageSnapshot:
     customer_id: UUID | None
     customer_phone: str | None
     status: BrokerageStatus
+    created_at: datetime
+
+
+def expiry(created_at: datetime) -> datetime:
+    """From then on nobody can agree any more."""
+    return created_at + PROPOSAL_LIFE
+
+
+def is_over(brokerage: BrokerageSnapshot, now: datetime) -> bool:
+    """Whether it is still proposed and nobody has answered in time."""
+    return brokerage.status is BrokerageStatus.PROPOSED and now >= expiry(brokerage.created_at)
 
 
 def _before_anybody_carries_it(order: OrderSnapshot) -> None:
@@ -79,25 +93,27 @@ def is_asked(brokerage: BrokerageSnapshot, actor: Actor, *, phone: str) -> bool:
     return phone == brokerage.customer_phone
 
 
-def answer(order: OrderSnapshot, brokerage: BrokerageSnapshot, to: BrokerageStatus) -> bool:
+def answer(order: OrderSnapshot, brokerage: BrokerageSnapshot, to: BrokerageStatus, *, now: datetime) -> bool:
     """By whom `is_asked`. True = do it now; False = it was done before."""
     if brokerage.status is to:
         return False
     if brokerage.status is not BrokerageStatus.PROPOSED:
         raise Conflict("brokerage_not_open", f"A proposal that is {brokerage.status} is not open any more.")
+    if is_over(brokerage, now):
+        raise Conflict("brokerage_not_open", "The time to answer this proposal is over.")
     if to is BrokerageStatus.AGREED:
         _before_anybody_carries_it(order)
     return True
 
 
-def withdraw(order: OrderSnapshot, brokerage: BrokerageSnapshot, actor: Actor) -> bool:
+def withdraw(order: OrderSnapshot, brokerage: BrokerageSnapshot, actor: Actor, *, now: datetime) -> bool:
     """By whoever proposed it. True = do it now; False = it was done before."""
     mine = (
         brokerage.broker_id if brokerage.proposed_by is ProposedBy.BROKER else brokerage.customer_id
     ) == actor.party_id
     if not mine:
         raise NotFound("brokerage_not_found", "There is no such proposal.")
-    return answer(order, brokerage, BrokerageStatus.WITHDRAWN)
+    return answer(order, brokerage, BrokerageStatus.WITHDRAWN, now=now)
 
 
 def shipper_after(order: OrderSnapshot, customer_id: UUID) -> UUID:

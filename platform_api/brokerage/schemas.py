@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from platform_api.bids.schemas import Amount
 from platform_api.brokerage.models import Brokerage
-from platform_api.brokerage.rules import BrokerageStatus, ProposedBy
+from platform_api.brokerage.rules import BrokerageStatus, ProposedBy, expiry
 from platform_api.brokerage.service import Proposal
 from platform_api.orders.bodies import Text
 from platform_api.orders.models import Order
@@ -56,6 +56,7 @@ class BrokerageOut(BaseModel):
     delivery_closes_at: datetime | None
     created_at: datetime
     answered_at: datetime | None
+    expires_at: datetime
 
     @classmethod
     def of(cls, row: Brokerage, order: Order) -> Self:
@@ -76,4 +77,5 @@ class BrokerageOut(BaseModel):
             delivery_closes_at=order.delivery_closes_at,
             created_at=row.created_at,
             answered_at=row.answered_at,
+            expires_at=expiry(row.created_at),
         )

@@ -135,7 +135,7 @@ def agree(session: Session, actor: Actor, brokerage_id: UUID, *, now: datetime) 
     row, order, facts, phone = _locked(session, actor, brokerage_id)
     if not rules.is_asked(_snapshot(row), actor, phone=phone):
         raise NotFound("brokerage_not_found", "There is no such proposal.")
-    if not rules.answer(facts, _snapshot(row), BrokerageStatus.AGREED):
+    if not rules.answer(facts, _snapshot(row), BrokerageStatus.AGREED, now=now):
         return row, order
     if row.proposed_by == ProposedBy.BROKER:
         row.customer_id = rules.shipper_after(facts, actor.party_id)
@@ -156,7 +156,7 @@ def decline(session: Session, actor: Actor, brokerage_id: UUID, *, now: datetime
     row, order, facts, phone = _locked(session, actor, brokerage_id)
     if not rules.is_asked(_snapshot(row), actor, phone=phone):
         raise NotFound("brokerage_not_found", "There is no such proposal.")
-    if rules.answer(facts, _snapshot(row), BrokerageStatus.DECLINED):
+    if rules.answer(facts, _snapshot(row), BrokerageStatus.DECLINED, now=now):
         if row.proposed_by == ProposedBy.BROKER:
             row.customer_id = actor.party_id
         _answered(row, BrokerageStatus.DECLINED, actor, now)
@@ -167,13 +167,28 @@ def decline(session: Session, actor: Actor, brokerage_id: UUID, *, now: datetime
 def withdraw(session: Session, actor: Actor, brokerage_id: UUID, *, now: datetime) -> tuple[Brokerage, Order]:
     """By whoever proposed it."""
     row, order, facts, _ = _locked(session, actor, brokerage_id)
-    if rules.withdraw(facts, _snapshot(row), actor):
+    if rules.withdraw(facts, _snapshot(row), actor, now=now):
         _answered(row, BrokerageStatus.WITHDRAWN, actor, now)
     return row, order
 
 
-def _answered(row: Brokerage, to: BrokerageStatus, actor: Actor, now: datetime) -> None:
-    row.status, row.answered_at, row.answered_by = to, now, actor.user_id
+def expire(session: Session, now: datetime, limit: int = 200) -> int:
+    """How many proposals nobody answered in time. What somebody is acting on waits for the next round."""
+    expired = 0
+    for brokerage_id, order_id in repository.over(session, now - rules.PROPOSAL_LIFE, limit):
+        order = lock_order(session, order_id, skip_locked=True)
+        row = session.get(Brokerage, brokerage_id, populate_existing=True)
+        if order is None or row is None or not rules.is_over(_snapshot(row), now):
+            continue
+        _answered(row, BrokerageStatus.EXPIRED, None, now)
+        _tell_answer(session, order, row, now)
+        expired += 1
+    return expired
+
+
+def _answered(row: Brokerage, to: BrokerageStatus, actor: Actor | None, now: datetime) -> None:
+    """`actor` None = nobody did; its time is over."""
+    row.status, row.answered_at, row.answered_by = to, now, actor.user_id if actor else None
     # Nobody's business any more.
     row.customer_phone = None
 
@@ -183,8 +198,9 @@ def _tell_answer(session: Session, order: Order, row: Brokerage, now: datetime) 
     asker = row.broker_id if by_broker else row.customer_id
     assert asker is not None  # a shipper's proposal names him
     facts = {"reference": order.reference, "brokerage_id": str(row.id), "status": row.status}
+    kind = "brokerage_unanswered" if row.status == BrokerageStatus.EXPIRED else "brokerage_answered"
     raise_alert(
-        session, party_id=asker, kind="brokerage_answered", at=now, now=now, order_id=order.id, facts=facts,
+        session, party_id=asker, kind=kind, at=now, now=now, order_id=order.id, facts=facts,
         dedup=f"brokerage_answered/{row.id}",
     )  # fmt: skip
 
@@ -197,4 +213,5 @@ def _snapshot(row: Brokerage) -> BrokerageSnapshot:
         customer_id=row.customer_id,
         customer_phone=row.customer_phone,
         status=BrokerageStatus(row.status),
+        created_at=row.created_at,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import CursorResult, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import SignInSession, User
+from platform_api.brokerage import repository as brokerage
 from platform_api.duty.models import DutyPeriod
 from platform_api.execution.models import DriverAction
 from platform_api.fleet_documents import service as fleet_documents
@@ -98,13 +100,14 @@ def delete_duty(session: Session, subject_id: UUID) -> int:
     return len(deleted.all())
 
 
-def delete_said_of_himself(session: Session, subject: User) -> dict[str, int]:
-    """Papers and documents with their files, profile, invitations to his number; rows by kind."""
+def delete_said_of_himself(session: Session, subject: User, now: datetime) -> dict[str, int]:
+    """Papers and documents with their files, profile, invitations and proposals to his number; rows by kind."""
     invitations = delete(Invitation).where(Invitation.phone == subject.phone).returning(Invitation.id)
     return {
         "papers": kyc.erase(session, subject.id),
         "fleet_documents": fleet_documents.erase(session, subject.id),
         "profile": profiles.erase_of(session, subject.id),
+        "proposals": brokerage.forget_number(session, subject.phone, now),
         "invitations": len(session.scalars(invitations).all()),
     }
 

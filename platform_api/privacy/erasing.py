@@ -69,7 +69,7 @@ def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject.disabled, subject.carrier_id = True, None
     _count(erasure, "sessions", erase_store.delete_sessions(session, subject.id))
     _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
-    _take_said(session, erasure, subject)
+    _take_said(session, erasure, subject, now)
     # Their spans before they are taken from him, which ends them.
     phones = erase_store.phones_of(session, subject.id)
     for phone in phones:
@@ -140,7 +140,7 @@ def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject = repository.find_subject(session, erasure.subject_id, lock=True)
     assert subject is not None
     # Since `close` somebody may have invited his number.
-    _take_said(session, erasure, subject)
+    _take_said(session, erasure, subject, now)
     erase_store.forget_number(session, subject.phone)
     subject.phone, subject.name = rules.pseudonym(subject.id)
     subject.password_hash = _NO_PASSWORD
@@ -154,8 +154,8 @@ def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     return Progress.DONE
 
 
-def _take_said(session: Session, erasure: Erasure, subject: User) -> None:
-    for name, count in erase_store.delete_said_of_himself(session, subject).items():
+def _take_said(session: Session, erasure: Erasure, subject: User, now: datetime) -> None:
+    for name, count in erase_store.delete_said_of_himself(session, subject, now).items():
         _count(erasure, name, count)
 
 

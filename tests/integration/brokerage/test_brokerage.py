@@ -14,7 +14,8 @@ from websockets.sync.client import connect
 from config import clock
 from config.database import transaction
 from platform_api.actor import Role
-from platform_api.brokerage import service
+from platform_api.brokerage import rules, service
+from platform_api.brokerage import tasks as brokerage_tasks
 from platform_api.detention import service as detention
 from platform_api.exports import tasks as export_tasks
 from platform_api.orders import repository as orders_repository
@@ -118,6 +119,35 @@ def test_declined_or_withdrawn_the_order_stays_the_brokers(world: World) -> None
     assert broker.post(f"{proposal}withdraw/").json()["status"] == "WITHDRAWN"
     assert code_of(customer.post(f"{proposal}agree/")) == (404, "brokerage_not_found")
     assert broker.get(path).json()["shipper_id"] == str(broker.id)
+
+
+def test_without_an_answer_the_phone_is_forgotten(world: World) -> None:
+    broker, customer = person(world.client, Role.BROKER), person(world.client, Role.SHIPPER)
+    path, young = draft(broker), draft(broker)
+    proposal = propose(broker, path, customer_phone=customer.phone)
+    propose(broker, young, customer_phone=customer.phone)
+    age(world, path, rules.PROPOSAL_LIFE)
+    # in time means in time, whether or not anybody has swept
+    assert code_of(customer.post(f"{proposal}agree/")) == (409, "brokerage_not_open")
+    brokerage_tasks.expire()
+    assert brokerage_tasks.expire() == 0
+    assert code_of(customer.post(f"{proposal}agree/")) == (404, "brokerage_not_found")
+    rows = [
+        world.sql("SELECT status, customer_phone FROM brokerages WHERE order_id = %s", each.split("/")[-2])[0]
+        for each in (path, young)
+    ]
+    assert [(row["status"], row["customer_phone"]) for row in rows] == [
+        ("EXPIRED", None), ("PROPOSED", customer.phone),
+    ]  # fmt: skip
+    assert [a["kind"] for a in broker.get("/api/v1/alerts/").json()["items"]] == ["brokerage_unanswered"]
+    # and he may be asked again
+    again = propose(broker, path, customer_phone=customer.phone)
+    assert customer.post(f"{again}agree/").json()["status"] == "AGREED"
+
+
+def age(world: World, path: str, by: timedelta) -> None:
+    order_id = path.split("/")[-2]
+    world.sql("UPDATE brokerages SET created_at = created_at - %s WHERE order_id = %s", by, order_id)
 
 
 def test_a_shipper_gives_his_order_to_a_broker(world: World) -> None:

@@ -323,10 +323,17 @@ def test_an_erasure_leaves_nothing_of_him_anywhere(driver: Driver, admin: Person
         )
     driver.deliver(60)
     driver.on_duty()
+    # A freight broker took him for a customer.
+    driver.sql(
+        "INSERT INTO brokerages (order_id, broker_id, proposed_by, customer_phone, customer_xof, made_by, created_at)"
+        " VALUES (%s, %s, 'broker', %s, 5, %s, now())",
+        driver.order.id, driver.order.shipper.id, driver.phone, driver.order.shipper.id,
+    )  # fmt: skip
     exported(driver)
     before = driver.traces()
     assert before.keys() >= {
         "users", "devices", "mqtt_credentials", "pings", "rejected_pings", "visits", "order_history", "vehicle_states",
+        "brokerages",
     }  # fmt: skip
     history = driver.world.history(driver.order)
     path = driver.confirmed()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,11 +16,14 @@ from platform_api.orders.rules import GIVEABLE, OrderSnapshot, OrderStatus
 BROKER, OTHER_BROKER = Actor(uuid4(), Role.BROKER), Actor(uuid4(), Role.BROKER)
 SHIPPER, OTHER_SHIPPER = Actor(uuid4(), Role.SHIPPER), Actor(uuid4(), Role.SHIPPER)
 PHONE = "+221771234567"
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 OWN = OrderSnapshot(uuid4(), OrderStatus.DRAFT, BROKER.user_id, BROKER.user_id)
 SHIPPERS = OrderSnapshot(uuid4(), OrderStatus.DRAFT, SHIPPER.user_id)
-SALE = BrokerageSnapshot(uuid4(), BROKER.user_id, ProposedBy.BROKER, None, PHONE, BrokerageStatus.PROPOSED)
+SALE = BrokerageSnapshot(
+    uuid4(), BROKER.user_id, ProposedBy.BROKER, None, PHONE, BrokerageStatus.PROPOSED, NOW
+)
 HANDOVER = BrokerageSnapshot(
-    uuid4(), BROKER.user_id, ProposedBy.SHIPPER, SHIPPER.user_id, None, BrokerageStatus.PROPOSED
+    uuid4(), BROKER.user_id, ProposedBy.SHIPPER, SHIPPER.user_id, None, BrokerageStatus.PROPOSED, NOW
 )
 
 
@@ -82,16 +86,16 @@ def test_answers(status: BrokerageStatus) -> None:
     row = replace(SALE, status=status)
     for to in (BrokerageStatus.AGREED, BrokerageStatus.DECLINED):
         if status is BrokerageStatus.PROPOSED or status is to:
-            assert rules.answer(OWN, row, to) is (status is not to)
+            assert rules.answer(OWN, row, to, now=NOW) is (status is not to)
         else:
-            assert refused(lambda to=to: rules.answer(OWN, row, to)) == (409, "brokerage_not_open")  # type: ignore[misc]
+            assert refused(lambda to=to: rules.answer(OWN, row, to, now=NOW)) == (409, "brokerage_not_open")  # type: ignore[misc]
 
 
 def test_who_withdraws() -> None:
-    assert rules.withdraw(OWN, SALE, BROKER)
-    assert rules.withdraw(SHIPPERS, HANDOVER, SHIPPER)
+    assert rules.withdraw(OWN, SALE, BROKER, now=NOW)
+    assert rules.withdraw(SHIPPERS, HANDOVER, SHIPPER, now=NOW)
     for row, actor in ((SALE, SHIPPER), (HANDOVER, BROKER), (SALE, OTHER_BROKER)):
-        assert refused(lambda row=row, actor=actor: rules.withdraw(OWN, row, actor)) == (
+        assert refused(lambda row=row, actor=actor: rules.withdraw(OWN, row, actor, now=NOW)) == (
             404,
             "brokerage_not_found",
         )  # type: ignore[misc]
@@ -100,3 +104,13 @@ def test_who_withdraws() -> None:
 def test_a_broker_is_not_his_own_customer() -> None:
     assert rules.shipper_after(OWN, SHIPPER.user_id) == SHIPPER.user_id
     assert refused(lambda: rules.shipper_after(OWN, BROKER.user_id)) == (409, "order_not_open")
+
+
+def test_an_answer_comes_in_time_or_not_at_all() -> None:
+    last = NOW + rules.PROPOSAL_LIFE - timedelta(seconds=1)
+    late = NOW + rules.PROPOSAL_LIFE
+    assert rules.answer(OWN, SALE, BrokerageStatus.AGREED, now=last)
+    for to in (BrokerageStatus.AGREED, BrokerageStatus.DECLINED):
+        assert refused(lambda to=to: rules.answer(OWN, SALE, to, now=late)) == (409, "brokerage_not_open")  # type: ignore[misc]
+    assert (rules.is_over(SALE, last), rules.is_over(SALE, late)) == (False, True)
+    assert not rules.is_over(replace(SALE, status=BrokerageStatus.AGREED), late)
