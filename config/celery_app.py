@@ -50,6 +50,7 @@ BEAT_SCHEDULE: dict[str, dict[str, str | float]] = {
     "sweep offers": {"task": "offers.sweep", "schedule": 30.0},
     "repeat orders": {"task": "repeats.run_due", "schedule": 60.0},
     "expire orders": {"task": "orders.expire", "schedule": 60.0},
+    "forget contacts of orders": {"task": "orders.forget_contacts", "schedule": 3600.0},
     "complete orders": {"task": "orders.complete_silent", "schedule": 300.0},
     "judge pending statements": {"task": "execution.reckon_pending", "schedule": 30.0},
     "text delivery codes": {"task": "execution.send_codes", "schedule": 60.0},

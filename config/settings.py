@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     export_dir: str = ".mess/exports"
     export_keep_days: int = Field(default=7, ge=1, le=90)
     erasure_wait_days: int = Field(default=7, ge=0, le=90, description="time to think better of it")
+    contact_keep_days: int = Field(
+        default=365, ge=1, le=3650, description="names and phones at the places of an order, after its end"
+    )
     access_log_days: int = Field(default=1095, ge=30, le=3650)
 
     kyc_required: bool = Field(

@@ -56,6 +56,8 @@ ALTER TABLE orders
     ADD COLUMN pickup_contact_phone   text,
     ADD COLUMN delivery_contact_name  text,
     ADD COLUMN delivery_contact_phone text,
+    -- these four and those of the stops are blank since then
+    ADD COLUMN contacts_forgotten_at  timestamptz,
     ADD COLUMN instructions           text NOT NULL DEFAULT '',
     -- what the shipper thinks of paying
     ADD COLUMN target_xof             bigint CHECK (target_xof > 0),
@@ -79,6 +81,8 @@ ALTER TABLE orders
 CREATE INDEX orders_open_place ON orders (pickup_lat, pickup_lon) WHERE status IN ('POSTED', 'BIDDING');
 CREATE INDEX orders_open_words ON orders USING gin (search) WHERE status IN ('POSTED', 'BIDDING');
 CREATE INDEX orders_expiring ON orders (expires_at) WHERE status IN ('POSTED', 'BIDDING');
+CREATE INDEX orders_contacts_kept ON orders (coalesce(cancelled_at, completed_at, updated_at))
+    WHERE status IN ('COMPLETED', 'RESOLVED', 'CANCELLED') AND contacts_forgotten_at IS NULL;
 -- Those who run the market read all of it.
 CREATE INDEX orders_all ON orders (created_at DESC, id);
 CREATE INDEX orders_words ON orders USING gin (search);

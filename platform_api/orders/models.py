@@ -43,6 +43,7 @@ class Order(Base):
     pickup_contact_phone: Mapped[str | None]
     delivery_contact_name: Mapped[str | None]
     delivery_contact_phone: Mapped[str | None]
+    contacts_forgotten_at: Mapped[datetime | None]
     instructions: Mapped[str] = mapped_column(server_default="")
     target_xof: Mapped[int | None]
     target_shown: Mapped[bool] = mapped_column(server_default="false")

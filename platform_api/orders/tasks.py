@@ -5,9 +5,11 @@ from config.celery_app import celery_app
 from config.database import transaction
 from config.logging import get_logger
 from platform_api.alert_rules import watching
-from platform_api.orders import calling_off, following, service
+from platform_api.orders import calling_off, contacts, following, service
 
 log = get_logger(__name__)
+
+CONTACTS_AT_ONCE = 500
 
 
 @celery_app.task(name="orders.on_crossing")
@@ -67,3 +69,18 @@ def expire() -> int:
 def complete_silent() -> int:
     with transaction() as session:
         return service.complete_silent(session, clock.now())
+
+
+@celery_app.task(name="orders.forget_contacts")
+def forget_contacts() -> int:
+    """Contacts of orders that are long over; of how many orders."""
+    count = 0
+    while True:
+        with transaction() as session:
+            found = contacts.forget_old(session, clock.now(), CONTACTS_AT_ONCE)
+        count += found
+        if found < CONTACTS_AT_ONCE:
+            break
+    if count:
+        log.info("contacts of old orders forgotten", orders=count)
+    return count

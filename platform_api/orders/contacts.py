@@ -1,0 +1,45 @@
+"""Names and phones of senders and receivers, who have no account here: they go some time after the order is over."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from config.settings import get_settings
+from platform_api.orders.models import Order, OrderStop
+from platform_api.orders.rules import OrderStatus
+
+OVER: Final = (OrderStatus.COMPLETED, OrderStatus.RESOLVED, OrderStatus.CANCELLED)
+
+
+def forget_old(session: Session, now: datetime, limit: int) -> int:
+    """How many orders that ended long enough ago lost theirs, stops included. A locked one waits for the next round."""
+    before = now - timedelta(days=get_settings().contact_keep_days)
+    # As the index has it.
+    ended_at = func.coalesce(Order.cancelled_at, Order.completed_at, Order.updated_at)
+    due = session.scalars(
+        select(Order.id)
+        .where(Order.status.in_(OVER), Order.contacts_forgotten_at.is_(None), ended_at <= before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if due:
+        session.execute(
+            update(Order)
+            .where(Order.id.in_(due))
+            .values(
+                pickup_contact_name=None,
+                pickup_contact_phone=None,
+                delivery_contact_name=None,
+                delivery_contact_phone=None,
+                contacts_forgotten_at=now,
+            )
+        )
+        named = or_(OrderStop.contact_name.is_not(None), OrderStop.contact_phone.is_not(None))
+        session.execute(
+            update(OrderStop)
+            .where(OrderStop.order_id.in_(due), named)
+            .values(contact_name=None, contact_phone=None)
+        )
+    return len(due)
