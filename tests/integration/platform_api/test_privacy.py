@@ -597,3 +597,27 @@ def test_many_readers_at_once_are_each_noted(driver: Driver) -> None:
     # Two rows only if an hour ended in between.
     assert sum(i["times"] for i in items) == 24
     assert len(items) <= 2
+
+
+def test_the_phone_is_named_until_emqx_has_heard_of_it(
+    driver: Driver, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.deliver(60)
+    path = driver.confirmed()
+    driver.make_due()
+    key = UUID(path.split("/")[-2])
+    with_emqx = get_settings().model_copy(update={"emqx_api": "https://emqx.example"})
+    monkeypatch.setattr(erasing, "get_settings", lambda: with_emqx)
+
+    def go_on() -> Progress:
+        with transaction() as session:
+            progress = erasing.step(session, key, clock.now())
+        ingest_erases(driver.database_url)
+        return progress
+
+    assert go_on() is Progress.MORE
+    assert [go_on() for _ in range(3)] == [Progress.WAIT] * 3
+    assert driver.sql("SELECT 1 FROM mqtt_revocations WHERE client_id = %s", driver.uid)
+    driver.sql("DELETE FROM mqtt_revocations WHERE client_id = %s", driver.uid)  # as `fleet.end_revoked` does
+    assert driver.erase(path, admin)["state"] == "done"
+    assert driver.traces() == {}
