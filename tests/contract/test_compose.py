@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from config.settings import Settings
+from platform_api.app import MAX_BODY_BYTES
+from platform_api.files.endpoints import PATH as FILES_PATH
+from platform_api.files.rules import MAX_FILE_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = {"postgres", "redis", "emqx", "migrate", "api", "ingest-1", "ingest-2", "worker", "nginx"}
@@ -123,3 +126,13 @@ def test_the_image_holds_every_package() -> None:
         "migrations",
     }
     assert {f"!{name}" for name in copied} <= set(ignored)
+
+
+def test_nginx_lets_through_what_the_api_takes() -> None:
+    """Its own refusal is a page of HTML that no client understands."""
+    text = (ROOT / "docker/nginx/mess.conf.template").read_text()
+    sizes = [int(size) * 1024**2 for size in re.findall(r"client_max_body_size (\d+)m;", text)]
+    files = text[text.index(f"location = {FILES_PATH}") :].split("}")[0]
+    assert f"client_max_body_size {sizes[1] // 1024**2}m;" in files
+    assert sizes[0] > MAX_BODY_BYTES
+    assert sizes[1] > MAX_FILE_BYTES
