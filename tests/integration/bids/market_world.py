@@ -11,7 +11,8 @@ from config.database import transaction
 from platform_api.bids import counters, service
 from platform_api.bids.rules import Seen
 from platform_api.offers import service as offers
-from platform_api.orders import service as orders
+from platform_api.orders import calling_off
+from platform_api.orders.cancelling import CancelReason
 from tests.integration.orders.world import Market, World, open_market
 from tests.support.api import Person
 from tests.support.races import Act
@@ -62,7 +63,14 @@ def revise(market: Market, number: int) -> Act:
 
 def cancel(market: Market) -> Act:
     def act(session: Session, now: datetime) -> object:
-        return orders.cancel_order(session, market.shipper, market.order_id, reason="non", now=now)
+        return calling_off.cancel_order(
+            session,
+            market.shipper,
+            market.order_id,
+            reason_code=CancelReason.OTHER,
+            reason="non",
+            now=now,
+        )
 
     return act
 
