@@ -97,7 +97,8 @@ def test_answers_are_as_documented(operation_id: str, mode: GenerationMode, worl
         caller = people.caller(role)
         assert caller is not None
         response = case.call(base_url=str(world.client.base_url).rstrip("/"), headers=caller.headers)
-        if response.status_code in (404, 405) and response.json()["code"] in ELSEWHERE:
+        told = "json" in response.headers.get("content-type", [""])[0]
+        if response.status_code in (404, 405) and told and response.json()["code"] in ELSEWHERE:
             return
         case.validate_response(response, checks=CHECKS)
 

@@ -99,7 +99,9 @@ class Truck:
         return visits, intervals
 
     def traces(self) -> dict[str, int]:
-        return tables_with(self.connection, [self.secret, self.phone_uid], besides=["devices"])
+        """But for what the API's own part of an erasure takes."""
+        besides = ["devices", "mqtt_revocations"]
+        return tables_with(self.connection, [self.secret, self.phone_uid], besides=besides)
 
     def ask(self, since: datetime | None = None, until: datetime | None = None) -> int:
         """As a confirmed erasure does, with the phone shut out and renamed in one transaction."""

@@ -116,7 +116,7 @@ def test_losing_bidder_sees_its_bid_and_no_more(world: World) -> None:
     assert "450000" not in json.dumps(rows)
     winner_rows = world.carrier.get(f"{path}history/").json()["items"]
     assert [row["action"] for row in winner_rows] == [
-        "created", "posted", "bid_placed", "bid_accepted", "loading_confirmed",
+        "created", "posted", "bid_placed", "bid_accepted", "loading_confirmed", "waybill_issued",
     ]  # fmt: skip
     assert "600000" not in json.dumps(winner_rows)
 
@@ -299,7 +299,9 @@ def test_lists_cost_the_same_number_of_queries_however_long(world: World) -> Non
             event.remove(get_engine(), "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[0] == counts[1]
-    assert counts[0] <= 13, "a request is who asks, what for, and the rows; bids have counter-offers"
+    assert counts[0] <= 16, (
+        "a request is who asks, what for, and the rows; bids have counter-offers and warnings"
+    )
 
 
 def test_redis_down_loses_no_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,4 +94,4 @@ def test_history_with_the_shipper_counts_and_the_cost_is_constant(world: World) 
     (found,) = [item for item in items if item["vehicle_id"] == vehicle_id]
     parts = {part["part"]: part for part in found["parts"]}
     assert parts["history"]["points"] > 0
-    assert parts["reliability"]["points"] == 5
+    assert parts["reliability"]["points"] == 2.5, "one load says nothing yet"
