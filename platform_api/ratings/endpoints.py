@@ -50,9 +50,7 @@ def rate(
     return once.run(RatingOut, make)
 
 
-@router.patch(
-    "/orders/{order_id}/rate/", responses=errors("order_not_found", "rating_not_found", "rating_fixed")
-)
+@router.patch("/orders/{order_id}/rate/", responses=errors("order_not_found", "not_rated", "rating_fixed"))
 def change(
     order_id: UUID,
     body: RatingChange,

@@ -8,7 +8,7 @@ from sqlalchemy import Float, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
-from platform_api.errors import NotFound
+from platform_api.errors import Conflict, NotFound
 from platform_api.orders import service as orders
 from platform_api.orders.rules import OrderStatus
 from platform_api.pagination import PageQuery, fetch_page
@@ -65,13 +65,13 @@ def change(
     expected: int | None,
     now: datetime,
 ) -> OrderRating:
-    """Raises NotFound `rating_not_found`, Conflict `rating_fixed`."""
+    """Raises Conflict `not_rated`, `rating_fixed`."""
     orders.locked_order(session, actor, order_id)
     row = session.scalar(
         select(OrderRating).where(OrderRating.order_id == order_id, OrderRating.rater_id == actor.party_id)
     )
     if row is None:
-        raise NotFound("rating_not_found", "You have not rated this order.")
+        raise Conflict("not_rated", "You have not rated this order.")
     check_version(row.version, expected)
     rules.check_changeable(row.created_at, row.shown_at, now)
     if stars is not None:

@@ -54,7 +54,7 @@ def test_once_a_side_and_changed_until_it_is_read(world: After) -> None:
     assert (changed.json()["stars"], changed.headers["etag"]) == (4, '"2"')
     rate(order, order.carrier)
     assert code_of(order.shipper.patch(f"{order.path}rate/", {"stars": 1})) == (409, "rating_fixed")
-    assert code_of(order.driver.patch(f"{order.path}rate/", {"stars": 1})) == (404, "rating_not_found")
+    assert code_of(order.driver.patch(f"{order.path}rate/", {"stars": 1})) == (409, "not_rated")
 
 
 def test_who_rates_when(world: After) -> None:

@@ -14,7 +14,7 @@ OTHER_ORDER = {
 }
 # One in force an order: the copies are void.
 VOIDED = {
-    "number": "o.number + n",
+    "number": "o.number + 1000000 + n",
     "token": HASH,
     "voided_at": "now()",
     "voided_by": "o.carrier_id",

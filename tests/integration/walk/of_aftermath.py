@@ -101,7 +101,7 @@ ENTRIES = [
         forbidden=NO_ADMIN,
     ),
     Entry(f"POST {ORDER}rate/", to_rate, ok="shipper carrier", but={"driver": "403", "administrator": "403"}),
-    Entry(f"PATCH {ORDER}rate/", rated, ok="shipper"),
+    Entry(f"PATCH {ORDER}rate/", rated, ok="shipper carrier driver administrator", also=(409,)),
     Entry(f"GET {ORDER}ratings/", rated, ok="shipper carrier driver administrator"),
     Entry(
         f"POST {ORDER}waivers/",
