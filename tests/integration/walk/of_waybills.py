@@ -1,6 +1,6 @@
 """Waybills: for the parties of the order; whoever holds the paper may verify it."""
 
-from tests.integration.walk.entries import EVERYBODY, Call, Entry
+from tests.integration.walk.entries import ANY_STRANGER, EVERYBODY, Call, Entry
 from tests.integration.walk.world import World
 
 PARTIES = "shipper carrier driver administrator"
@@ -37,6 +37,8 @@ ENTRIES = [
         ok="carrier administrator",
         but={"shipper": "403", "driver": "403"},
     ),
-    Entry("GET /api/v1/waybills/verify/{token}/", token, ok=EVERYBODY, public=True, open=True),
-    Entry("GET /verify/{token}", token, ok=EVERYBODY, public=True, open=True),
+    Entry(
+        "GET /api/v1/waybills/verify/{token}/", token, ok=EVERYBODY, but=ANY_STRANGER, public=True, open=True
+    ),
+    Entry("GET /verify/{token}", token, ok=EVERYBODY, but=ANY_STRANGER, public=True, open=True),
 ]

@@ -114,7 +114,7 @@ def test_the_carrier_hears_of_an_order_from_its_award_on(world: World, shop: Rec
 def test_an_alert_is_told_once(world: World, shop: Receiver) -> None:
     webhook = subscribe(world.shipper, shop, "alert.raised")
     facts = {
-        "plate": "DK-1234-AB", "pickup": "Dakar", "delivery": "Kaolack", "eta_at": "2026-11-27T10:00:00+00:00", "late_minutes": 40,
+        "reference": "MESS-26-1", "plate": "DK-1234-AB", "pickup": "Dakar", "delivery": "Kaolack", "eta_at": "2026-11-27T10:00:00+00:00", "late_minutes": 40,
         "window_end_at": "2026-11-27T09:20:00+00:00",
     }  # fmt: skip
     for _ in range(2):
