@@ -90,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.api_drivers", description=__doc__)
     parser.add_argument("--vehicles", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes of the API")
     parser.add_argument("--questions", type=int, default=1_200)
     parser.add_argument(
         "--baseline", type=int, default=5, help="how often the baseline is asked each question"
@@ -106,7 +107,7 @@ def main() -> None:
         begin = time.perf_counter()
         shipper = fill(connection, options.vehicles)
         report.say(f"{options.vehicles:,} vehicles in {time.perf_counter() - begin:.0f} s")
-        base = stack.enter_context(api(url, stack.enter_context(valkey()).url()))
+        base = stack.enter_context(api(url, stack.enter_context(valkey()).url(), options.workers))
         with psycopg.connect(url, autocommit=True) as plain:
             headers = sign_in(plain, shipper, "shipper")
         times = drive(base, headers, options.clients, options.questions)

@@ -101,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.api_orders", description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--clients", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes of the API")
     parser.add_argument("--searches", type=int, default=1_500)
     options = parser.parse_args()
     report = Report()
@@ -115,7 +116,7 @@ def main() -> None:
         shipper, carrier = fill(connection, options.orders)
         report.say(f"{options.orders:,} orders, 2 % open, in {time.perf_counter() - begin:.0f} s")
         redis_url = stack.enter_context(valkey()).url()
-        base = stack.enter_context(api(url, redis_url))
+        base = stack.enter_context(api(url, redis_url, options.workers))
         sessions = {
             "carrier": sign_in(connection, carrier, "carrier"),
             "shipper": sign_in(connection, shipper, "shipper"),
@@ -163,8 +164,8 @@ def _people(connection: psycopg.Connection, role: str, many: int, first: int) ->
 
 
 @contextmanager
-def api(database_url: str, redis_url: str) -> Iterator[str]:
-    """The address of a uvicorn process with one worker."""
+def api(database_url: str, redis_url: str, workers: int) -> Iterator[str]:
+    """The address of uvicorn with so many processes, as MESS_API_WORKERS sets it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -176,6 +177,8 @@ def api(database_url: str, redis_url: str) -> Iterator[str]:
         "platform_api.app:create_app",
         "--port",
         str(port),
+        "--workers",
+        str(workers),
     ]
     env = {
         **os.environ,

@@ -21,7 +21,7 @@ def api_command(settings: Settings) -> list[str]:
     return [
         sys.executable, "-m", "uvicorn", "--factory", "platform_api.app:create_app",
         "--host", settings.api_host, "--port", str(settings.api_port),
-        "--no-access-log", "--log-level", "warning",
+        "--workers", str(settings.api_workers), "--no-access-log", "--log-level", "warning",
         # Live viewers would keep a stopping server alive for ever.
         "--timeout-graceful-shutdown", "10",
     ]  # fmt: skip

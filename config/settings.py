@@ -36,6 +36,8 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=18000, ge=1, le=65535)
+    # Processes of the API behind one port; each has a pool of database connections of its own.
+    api_workers: int = Field(default=1, ge=1, le=32)
     # Where people reach the platform, without a slash at the end: printed on waybills.
     public_url: str = Field(default="http://127.0.0.1:18000", pattern=r"^https?://[^/\s]+(/[^\s]*[^/\s])?$")
     # Threads of the API must not exceed the pool, or requests deadlock waiting for it.
