@@ -121,3 +121,21 @@ CREATE INDEX waybill_amendments_waybill ON waybill_amendments (waybill_id, id);
 
 -- The number of the waybill that is in force; the flag "none, though over 7 t" is read from it.
 ALTER TABLE orders ADD COLUMN waybill_number bigint;
+
+-- A driver who is put on later is followed from then on, and not from the award.
+CREATE OR REPLACE VIEW phone_windows AS
+SELECT d.id AS device_id, d.uid, w.opens_at, w.closes_at
+FROM devices d
+LEFT JOIN LATERAL (
+    SELECT greatest(o.assigned_at, (
+               SELECT min(c.since) FROM order_crews c
+               WHERE c.order_id = o.id AND c.id > coalesce((
+                   SELECT max(other.id) FROM order_crews other
+                   WHERE other.order_id = o.id AND other.driver_id <> o.driver_id), 0))) AS opens_at,
+           LEAST(o.delivered_at, o.completed_at, o.cancelled_at) AS closes_at
+    FROM orders o WHERE o.driver_id = d.user_id AND o.assigned_at IS NOT NULL
+    UNION ALL
+    SELECT p.started_at, LEAST(p.ended_at, p.closes_at) FROM duty_periods p WHERE p.user_id = d.user_id
+) AS w ON true
+WHERE d.kind = 'phone' AND (d.user_id IS NOT NULL
+    OR (d.disabled AND EXISTS (SELECT FROM phone_owners h WHERE h.device_id = d.id)));

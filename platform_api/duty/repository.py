@@ -4,14 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
 from platform_api.duty.models import DutyPeriod
 from platform_api.duty.rules import EndedBy, OpenOrder
-from platform_api.orders.models import Order
 from platform_api.pagination import PageQuery, fetch_page
+
+_OPEN_ORDERS = text("""
+SELECT o.id, greatest(o.assigned_at, (
+    SELECT min(c.since) FROM order_crews c
+    WHERE c.order_id = o.id AND c.id > coalesce((
+        SELECT max(other.id) FROM order_crews other
+        WHERE other.order_id = o.id AND other.driver_id <> o.driver_id), 0))) AS since
+FROM orders o
+WHERE o.driver_id = :user_id AND o.assigned_at IS NOT NULL AND o.delivered_at IS NULL
+  AND o.completed_at IS NULL AND o.cancelled_at IS NULL
+ORDER BY since, o.id
+""")
 
 
 def lock_driver(session: Session, user_id: UUID) -> None:
@@ -34,19 +45,9 @@ def page_periods(session: Session, user_id: UUID, query: PageQuery) -> tuple[lis
 
 
 def open_orders(session: Session, user_id: UUID) -> Sequence[OpenOrder]:
-    """As the view `phone_windows` has them."""
-    rows = session.execute(
-        select(Order.id, Order.assigned_at)
-        .where(
-            Order.driver_id == user_id,
-            Order.assigned_at.is_not(None),
-            Order.delivered_at.is_(None),
-            Order.completed_at.is_(None),
-            Order.cancelled_at.is_(None),
-        )
-        .order_by(Order.assigned_at, Order.id)
-    )
-    return [OpenOrder(order_id, assigned_at) for order_id, assigned_at in rows if assigned_at is not None]
+    """As the view `phone_windows` has them: since the driver was put on the order."""
+    rows = session.execute(_OPEN_ORDERS, {"user_id": user_id})
+    return [OpenOrder(row.id, row.since) for row in rows]
 
 
 def close_forgotten(session: Session, now: datetime) -> int:

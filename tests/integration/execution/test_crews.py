@@ -127,3 +127,20 @@ def test_who_may_not_be_put_on(world: ExecutionWorld) -> None:
     assert code_of(stranger.get(path)) == (404, "order_not_found")
     open_path = world.posted()
     assert code_of(world.shipper.get(f"{open_path}crew/")) == (409, "order_not_underway")
+
+
+def test_a_driver_who_is_put_on_later_is_followed_from_then_on(world: ExecutionWorld) -> None:
+    order = world.assigned()
+    driver, vehicle_id = another_truck(world, order)
+    uid = f"phone-{driver.id.hex[:8]}"
+    body = {"uid": uid, "kind": "phone", "driver_id": str(driver.id)}
+    assert order.carrier.post("/api/v1/fleet/devices/", body).status_code == 201
+    assert order.carrier.post(f"{order.path}crew/", {"vehicle_id": vehicle_id}).status_code == 200
+    (crew,) = world.sql(
+        "SELECT since FROM order_crews WHERE order_id = %s AND driver_id = %s", order.id, driver.id
+    )
+    (window,) = world.sql("SELECT opens_at, closes_at FROM phone_windows WHERE uid = %s", uid)
+    assert window["opens_at"] == crew["since"] > order.assigned_at
+    assert window["closes_at"] is None
+    reasons = driver.get("/api/v1/duty/").json()["reasons"]
+    assert [datetime.fromisoformat(reason["since"]) for reason in reasons] == [crew["since"]]
