@@ -20,6 +20,7 @@ from platform_api.api_keys.rules import looks_like_key
 from platform_api.error_bodies import request_id_of
 from platform_api.errors import Forbidden, Unauthorised
 from platform_api.languages import Language, language_of
+from platform_api.methods import READING
 
 __all__ = ["Actor", "CurrentActor", "LanguageDep", "NowDep", "Role", "SessionDep", "require_role"]
 
@@ -62,7 +63,7 @@ _bearer = HTTPBearer(auto_error=False, description="The access token of /api/v1/
 
 # What one who only reads may still change: his own account, and that he is a member at all.
 OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/")
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_READS = READING | {"OPTIONS"}
 
 
 def closed_to_viewers(method: str, path: str) -> bool:

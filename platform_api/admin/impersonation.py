@@ -16,6 +16,7 @@ from platform_api.admin.auditing import audit
 from platform_api.admin.models import Impersonation, ImpersonationRequest
 from platform_api.alerts import service as alerts
 from platform_api.errors import NotFound, Unauthorised
+from platform_api.opaque_tokens import hash_of
 from platform_api.pagination import PageQuery, fetch_page
 
 
@@ -54,7 +55,7 @@ def begin(
         user_id=user.id,
         reason=reason,
         may_change=may_change,
-        token_hash=rules.hash_of(token),
+        token_hash=hash_of(token),
         started_at=now,
         ends_at=now + timedelta(minutes=minutes),
     )
@@ -80,7 +81,7 @@ def authenticate(
 
     Raises Unauthorised, Forbidden.
     """
-    row = session.scalar(select(Impersonation).where(Impersonation.token_hash == rules.hash_of(token)))
+    row = session.scalar(select(Impersonation).where(Impersonation.token_hash == hash_of(token)))
     if row is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
     rules.check_impersonated_request(

@@ -1,11 +1,11 @@
 """How long an administrator stays signed in, and when he may act as somebody else."""
 
-import hashlib
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from platform_api.actor import Actor, Role
 from platform_api.errors import Conflict, Forbidden, Unauthorised
+from platform_api.methods import READING
 
 # A browser left open in an office must not be an open door.
 IDLE = timedelta(minutes=30)
@@ -13,13 +13,8 @@ LONGEST = timedelta(hours=10)
 
 IMPERSONATION_PREFIX = "mess_imp_"
 MAX_IMPERSONATION_MINUTES = 60
-READING = frozenset({"GET", "HEAD"})
 # What only the person himself may do, whoever else acts as him.
 OWN_ALONE = ("/api/v1/auth/", "/api/v1/api-keys/", "/api/v1/privacy/", "/api/v1/admin/", "/api/v1/payments/")
-
-
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def session_lives(

@@ -11,6 +11,7 @@ from platform_api.accounts.models import User
 from platform_api.actor import Role
 from platform_api.admin import rules
 from platform_api.admin.models import AdminSession, AuditEntry
+from platform_api.opaque_tokens import hash_of
 
 MAX_AGENT_CHARS = 200
 
@@ -33,7 +34,7 @@ def start(session: Session, user: User, *, ip: str | None, agent: str, now: date
     session.add(
         AdminSession(
             user_id=user.id,
-            token_hash=rules.hash_of(token),
+            token_hash=hash_of(token),
             ip=ip,
             user_agent=agent[:MAX_AGENT_CHARS],
             created_at=now,
@@ -53,7 +54,7 @@ def check(session: Session, token: str, *, now: datetime) -> UUID | None:
     row = session.execute(
         select(AdminSession, User)
         .join(User, User.id == AdminSession.user_id)
-        .where(AdminSession.token_hash == rules.hash_of(token))
+        .where(AdminSession.token_hash == hash_of(token))
     ).one_or_none()
     if row is None:
         return None
@@ -75,7 +76,7 @@ def end(session: Session, token: str, *, now: datetime) -> None:
     """Again is harmless."""
     ended = session.scalar(
         update(AdminSession)
-        .where(AdminSession.token_hash == rules.hash_of(token), AdminSession.ended_at.is_(None))
+        .where(AdminSession.token_hash == hash_of(token), AdminSession.ended_at.is_(None))
         .values(ended_at=now)
         .returning(AdminSession.user_id)
     )

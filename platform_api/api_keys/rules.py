@@ -1,6 +1,5 @@
 """What an API key looks like, and which requests its scopes open."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +7,7 @@ from types import MappingProxyType
 
 from platform_api.actor import Actor
 from platform_api.errors import Conflict, Forbidden, Invalid, Unauthorised
+from platform_api.methods import READING
 
 # A secret scanner finds a key that leaked by its beginning.
 PREFIX = "mess_key_"
@@ -55,15 +55,10 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "/api/v1/webhooks/": "webhooks",
     }
 )
-READING = frozenset({"GET", "HEAD"})
 
 
 def looks_like_key(token: str) -> bool:
     return token.startswith(PREFIX)
-
-
-def hash_of(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def needed_scope(method: str, path: str) -> str | None:

@@ -14,6 +14,7 @@ from platform_api.actor import Actor
 from platform_api.api_keys import rules
 from platform_api.api_keys.models import ApiKey
 from platform_api.errors import NotFound, Unauthorised
+from platform_api.opaque_tokens import hash_of
 from platform_api.pagination import PageQuery, fetch_page
 
 # So exactly is known when a key was last used; every request would write otherwise.
@@ -53,7 +54,7 @@ def create(
         user_id=actor.user_id,
         name=name,
         prefix=key[: rules.SHOWN_CHARS],
-        key_hash=rules.hash_of(key),
+        key_hash=hash_of(key),
         scopes=sorted(scopes),
         created_at=now,
         expires_at=expires_at,
@@ -91,7 +92,7 @@ def authenticate(session: Session, key: str, method: str, path: str, *, now: dat
 
 def _find(session: Session, key: str, *, now: datetime) -> ApiKey:
     """The row of a key that is good now."""
-    row = session.scalar(select(ApiKey).where(ApiKey.key_hash == rules.hash_of(key)))
+    row = session.scalar(select(ApiKey).where(ApiKey.key_hash == hash_of(key)))
     if row is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
     rules.check_usable(revoked_at=row.revoked_at, expires_at=row.expires_at, now=now)

@@ -16,6 +16,7 @@ from platform_api.brokerage import repository, rules
 from platform_api.brokerage.models import Brokerage
 from platform_api.brokerage.rules import BrokerageSnapshot, BrokerageStatus, ProposedBy
 from platform_api.errors import Forbidden, Invalid, NotFound
+from platform_api.francs import francs
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
 from platform_api.orders.repository import lock_order
@@ -90,7 +91,7 @@ def _tell(session: Session, order: Order, row: Brokerage, wanted: Proposal, now:
         if customer is None:
             return
         asked = customer
-    amount = f"{wanted.customer_xof:,} F CFA".replace(",", " ")
+    amount = francs(wanted.customer_xof)
     facts = {"reference": order.reference, "amount": amount, "brokerage_id": str(row.id)}
     raise_alert(
         session, party_id=asked, kind="brokerage_proposed", at=now, now=now, facts=facts,

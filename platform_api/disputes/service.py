@@ -20,7 +20,7 @@ from platform_api.orders import fences
 from platform_api.orders import service as orders
 from platform_api.orders.models import Order, OrderFee
 from platform_api.orders.recording import record
-from platform_api.orders.rules import Action, OrderSnapshot, OrderStatus
+from platform_api.orders.rules import Action, OrderSnapshot, OrderStatus, parties_of
 from platform_api.orders.telling import tell
 from platform_api.pagination import PageQuery, fetch_page
 from platform_api.versions import check_version
@@ -247,9 +247,11 @@ def file_of(session: Session, actor: Actor, order_id: UUID, file_id: UUID) -> Fi
 
 def _tell(session: Session, order: Order, kind: str, by: Side, now: datetime, **facts: Any) -> None:
     """Everybody but the side that did it."""
-    customers = {order.shipper_id, order.broker_id}
-    told = (customers if by is not Side.CUSTOMER else set()) | (
-        {order.carrier_id} if by is not Side.CARRIER else set()
-    )
-    for party_id in sorted((party for party in told if party is not None), key=str):
-        tell(session, order, party_id, kind, key=facts.get("message_id", ""), now=now, **facts)
+    its_own = {
+        Side.CUSTOMER: {order.shipper_id, order.broker_id},
+        Side.CARRIER: {order.carrier_id},
+        Side.ADMINISTRATOR: set(),
+    }[by]
+    for party_id in parties_of(order.shipper_id, order.broker_id, order.carrier_id):
+        if party_id not in its_own:
+            tell(session, order, party_id, kind, key=facts.get("message_id", ""), now=now, **facts)

@@ -10,19 +10,16 @@ from sqlalchemy.orm import Session
 from platform_api.accounts.models import User
 from platform_api.duty.models import DutyPeriod
 from platform_api.duty.rules import EndedBy, OpenOrder
+from platform_api.orders.crew_since import DRIVER_SINCE
 from platform_api.pagination import PageQuery, fetch_page
 
-_OPEN_ORDERS = text("""
-SELECT o.id, greatest(o.assigned_at, (
-    SELECT min(c.since) FROM order_crews c
-    WHERE c.order_id = o.id AND c.id > coalesce((
-        SELECT max(other.id) FROM order_crews other
-        WHERE other.order_id = o.id AND other.driver_id <> o.driver_id), 0))) AS since
+_OPEN_ORDERS = text(f"""
+SELECT o.id, {DRIVER_SINCE} AS since
 FROM orders o
 WHERE o.driver_id = :user_id AND o.assigned_at IS NOT NULL AND o.delivered_at IS NULL
   AND o.completed_at IS NULL AND o.cancelled_at IS NULL
 ORDER BY since, o.id
-""")
+""")  # noqa: S608 - a constant
 
 
 def lock_driver(session: Session, user_id: UUID) -> None:

@@ -7,10 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from platform_api.actor import Actor, Role
+from platform_api.device_clock import check_not_ahead
 from platform_api.errors import Conflict, Forbidden, Invalid
-
-# A phone's clock may run ahead of ours this much.
-MAX_CLOCK_AHEAD = timedelta(minutes=5)
 
 
 class EndedBy(StrEnum):
@@ -51,8 +49,7 @@ def start(last: Period | None, *, at: datetime | None, now: datetime, longest: t
     if last is not None and last.ended_at is None and now < last.closes_at:
         return Start(last, again=True)
     begin = at or now
-    if begin > now + MAX_CLOCK_AHEAD:
-        raise Invalid("time_in_future", "The time lies in the future.")
+    check_not_ahead(begin, now)
     if begin <= now - longest:
         raise Invalid(
             "time_too_long_ago",

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from platform_api.execution.rules import MAX_CLOCK_AHEAD, POD_MARGIN_M
+from platform_api.device_clock import MAX_CLOCK_AHEAD
+from platform_api.execution.rules import POD_MARGIN_M
 from platform_api.orders.rules import UNDERWAY, OrderStatus
 
 S = OrderStatus

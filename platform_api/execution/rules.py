@@ -3,18 +3,17 @@
 Every function raises a `platform_api.errors` class with a stable code when the answer is no.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from platform_api.actor import Actor
 from platform_api.bids.rules import VehicleSnapshot
+from platform_api.device_clock import check_not_ahead
 from platform_api.errors import Conflict, Forbidden, Invalid, NotFound
 from platform_api.orders.rules import UNDERWAY, OrderSnapshot, OrderStatus
 
 S = OrderStatus
 
-# A phone's clock may run ahead of ours this much when it dates what its driver confirmed.
-MAX_CLOCK_AHEAD = timedelta(minutes=5)
 # Proof of delivery taken this near the fence still counts as taken at it, beside the fix's accuracy.
 POD_MARGIN_M = 100.0
 
@@ -29,8 +28,7 @@ def crew_only(order: OrderSnapshot, actor: Actor, what: str) -> None:
 def dated(order: OrderSnapshot, at: datetime | None, now: datetime) -> datetime:
     """When a person says it happened: offline phones tell it late, and never long ahead."""
     time = at or now
-    if time > now + MAX_CLOCK_AHEAD:
-        raise Invalid("time_in_future", "The time lies in the future.")
+    check_not_ahead(time, now)
     if order.assigned_at is not None and time < order.assigned_at:
         raise Invalid("time_before_assignment", "The time lies before the order was assigned.")
     return time

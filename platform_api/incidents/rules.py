@@ -8,11 +8,10 @@ from types import MappingProxyType
 from uuid import UUID
 
 from platform_api.actor import Actor, Role
+from platform_api.device_clock import check_not_ahead
 from platform_api.errors import Forbidden, Invalid
 
 MAX_FILES = 10
-# A phone's clock may run ahead of ours this much.
-MAX_CLOCK_AHEAD = timedelta(minutes=5)
 # Told weeks later it is no report from the road.
 OLDEST = timedelta(days=30)
 
@@ -61,8 +60,7 @@ def check_reporter(actor: Actor) -> UUID:
 def happened(at: datetime | None, now: datetime) -> datetime:
     """Raises Invalid `time_in_future`, `incident_too_old`."""
     time = at or now
-    if time > now + MAX_CLOCK_AHEAD:
-        raise Invalid("time_in_future", "The time lies in the future.")
+    check_not_ahead(time, now)
     if time < now - OLDEST:
         raise Invalid("incident_too_old", "An incident is reported within 30 days.")
     return min(time, now)

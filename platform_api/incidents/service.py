@@ -20,6 +20,7 @@ from platform_api.incidents.models import Incident, IncidentFile
 from platform_api.incidents.rules import ABOUT, Kind
 from platform_api.orders import repository as orders_repository
 from platform_api.orders.models import Order
+from platform_api.orders.rules import parties_of
 from platform_api.pagination import PageQuery, fetch_page
 
 
@@ -116,9 +117,11 @@ def _tell(
 ) -> None:
     """The carrier, and of an order whoever waits for the goods."""
     about = ABOUT[Kind(row.kind)]
-    told = {row.carrier_id} | (set() if order is None else {order.shipper_id, order.broker_id})
+    told = (
+        [row.carrier_id] if order is None else parties_of(order.shipper_id, order.broker_id, row.carrier_id)
+    )
     where = "" if order is None else f"{order.pickup_name} → {order.delivery_name}. "
-    for party_id in sorted((party for party in told if party is not None), key=str):
+    for party_id in told:
         raise_alert(
             session,
             party_id=party_id,

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from platform_api.alerts.service import raise_alert
+from platform_api.francs import francs
 from platform_api.offers.models import Offer
 from platform_api.orders.models import Order
 from platform_api.orders.rules import dispatcher_of
@@ -15,7 +16,7 @@ from platform_api.sms import service as sms
 def offered(session: Session, order: Order, offer: Offer, phone: str, now: datetime) -> None:
     _tell_carrier(session, order, offer, "offer_made", now)
     text = (
-        f"MESS: {order.reference}, {order.pickup_name} - {order.delivery_name}, {_francs(offer.amount_xof)}. "
+        f"MESS: {order.reference}, {order.pickup_name} - {order.delivery_name}, {francs(offer.amount_xof)}. "
         f"Repondez avant {offer.expires_at:%H:%M} dans l'application."
     )
     sms.queue(session, to=phone, text=text, purpose="offer_made", now=now, expires_at=offer.expires_at)
@@ -39,7 +40,7 @@ def _tell_carrier(session: Session, order: Order, offer: Offer, kind: str, now: 
         facts={
             "reference": order.reference,
             "offer_id": str(offer.id),
-            "amount": _francs(offer.amount_xof),
+            "amount": francs(offer.amount_xof),
             "expires_at": offer.expires_at.isoformat(),
         },
         dedup=f"{kind}/{offer.id}",
@@ -73,13 +74,8 @@ def countered(
         order_id=order.id,
         facts={
             "reference": order.reference,
-            "amount": _francs(amount_xof),
+            "amount": francs(amount_xof),
             "expires_at": until.isoformat(),
         },
         dedup=f"counter_made/{counter_id}",
     )
-
-
-def _francs(amount_xof: int) -> str:
-    """25000 -> "25 000 F CFA"."""
-    return f"{amount_xof:,} F CFA".replace(",", " ")

@@ -6,16 +6,15 @@ from typing import Final
 
 from sqlalchemy import TextClause, text
 
+from platform_api.orders.crew_since import BOTH_SINCE
+
 # Positions of vehicles are his while he drove an order with them: from when he and the vehicle were put on it to its end.
-WINDOWS = """
+WINDOWS = f"""
 SELECT o.id AS order_id, o.vehicle_id,
-       greatest(o.assigned_at, (
-           SELECT min(c.since) FROM order_crews c WHERE c.order_id = o.id AND c.id > coalesce((
-               SELECT max(other.id) FROM order_crews other WHERE other.order_id = o.id
-               AND (other.vehicle_id, other.driver_id) <> (o.vehicle_id, o.driver_id)), 0))) AS since,
+       {BOTH_SINCE} AS since,
        COALESCE(LEAST(o.delivered_at, o.completed_at, o.cancelled_at), 'infinity') AS until
 FROM orders o WHERE o.driver_id = :subject AND o.vehicle_id IS NOT NULL AND o.assigned_at IS NOT NULL
-"""
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True)

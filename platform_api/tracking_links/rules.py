@@ -5,7 +5,6 @@ the delivery, and only positions of that time and of the vehicle that is on the 
 pickup nor what it does afterwards is the consignee's business.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -52,11 +51,6 @@ class Journey:
     picked_up_at: datetime | None = None
     arrived_delivery_at: datetime | None = None
     delivered_at: datetime | None = None
-
-
-def hash_of(token: str) -> str:
-    """Hex sha256: the token has enough bits that no salt is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def check_new(status: OrderStatus, *, alive: int) -> None:

@@ -13,6 +13,7 @@ from platform_api.actor import Actor
 from platform_api.errors import NotFound
 from platform_api.eta.models import OrderEta
 from platform_api.fleet.models import Vehicle
+from platform_api.opaque_tokens import hash_of
 from platform_api.orders import repository as orders
 from platform_api.orders.crew_since import crew_since
 from platform_api.orders.models import Order, OrderStop
@@ -63,7 +64,7 @@ def create_link(
         order_id=order_id,
         created_by=actor.user_id,
         label=label,
-        token_hash=rules.hash_of(token),
+        token_hash=hash_of(token),
         shows_plate=shows_plate,
         shows_driver=shows_driver,
         expires_at=rules.expiry(expires_at, now),
@@ -109,7 +110,7 @@ def _no_link() -> NotFound:
 
 def follow(session: Session, token: str, now: datetime) -> Followed:
     """Raises NotFound `tracking_link_not_found` for an unknown, revoked or expired one alike."""
-    link = repository.by_hash(session, rules.hash_of(token)) if len(token) <= rules.MAX_TOKEN_CHARS else None
+    link = repository.by_hash(session, hash_of(token)) if len(token) <= rules.MAX_TOKEN_CHARS else None
     if link is None or not rules.is_alive(expires_at=link.expires_at, revoked_at=link.revoked_at, now=now):
         raise _no_link()
     repository.note_opened(session, link.id, now)

@@ -82,6 +82,7 @@ def _tell(session: Session, order: Order, event: Event, now: datetime) -> None:
     """To the parties; an event that is over is told as over."""
     assert order.vehicle_id is not None
     dedup = _dedup(order, event)
+    facts = _facts(order, repository.plate(session, order.vehicle_id), event)
     for party_id in recipients(order):
         alerts.raise_alert(
             session,
@@ -91,7 +92,7 @@ def _tell(session: Session, order: Order, event: Event, now: datetime) -> None:
             now=now,
             order_id=order.id,
             vehicle_id=order.vehicle_id,
-            facts=_facts(order, repository.plate(session, order.vehicle_id), event),
+            facts=facts,
             dedup=dedup,
         )
     if event.ended_at is not None:

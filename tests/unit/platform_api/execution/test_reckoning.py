@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_api.device_clock import MAX_CLOCK_AHEAD
 from platform_api.execution.reckoning import (
     ANSWER_WITHIN,
     APPLIED,
@@ -25,7 +26,6 @@ from platform_api.execution.reckoning import (
     proof_flags,
     reckon,
 )
-from platform_api.execution.rules import MAX_CLOCK_AHEAD
 from platform_api.orders.rules import OrderStatus
 
 S = OrderStatus

@@ -9,6 +9,7 @@ import pytest
 
 from platform_api.actor import Actor, Role
 from platform_api.bids.rules import VehicleSnapshot
+from platform_api.device_clock import MAX_CLOCK_AHEAD
 from platform_api.errors import PlatformError
 from platform_api.execution import rules
 from platform_api.orders.rules import TRANSITIONS, UNDERWAY, OrderSnapshot, OrderStatus
@@ -56,7 +57,7 @@ def test_confirm_loading(status: OrderStatus) -> None:
 
 def test_dates_that_people_give() -> None:
     waiting = order(S.PICKUP_PENDING)
-    ahead = NOW + rules.MAX_CLOCK_AHEAD
+    ahead = NOW + MAX_CLOCK_AHEAD
     assert rules.confirm_loading(waiting, DRIVER, NOW, at=ahead) == ahead
     future = refused(lambda: rules.confirm_loading(waiting, DRIVER, NOW, at=ahead + MINUTE))
     assert future == (422, "time_in_future")
