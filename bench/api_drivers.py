@@ -9,7 +9,6 @@ import argparse
 import random
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from bench.api_orders import api, sign_in
+from bench.http_load import Ask, api, drive, sign_in, tell_times
 from bench.report import Report
 from cli.parts.postgres import postgres
 from cli.parts.valkey import valkey
@@ -28,7 +27,6 @@ from platform_api.orders.rules import UNDERWAY
 from platform_api.tracking import rules
 from platform_api.tracking.rules import Candidate
 
-P95_MS = 50.0
 # Towns with their share of the trucks; the others are on the roads between.
 TOWNS = (
     (14.68, -17.43, 35), (14.79, -16.93, 10), (14.15, -16.08, 8), (16.03, -16.50, 6), (14.86, -15.88, 8),
@@ -110,7 +108,7 @@ def main() -> None:
         base = stack.enter_context(api(url, stack.enter_context(valkey()).url(), options.workers))
         with psycopg.connect(url, autocommit=True) as plain:
             headers = sign_in(plain, shipper, "shipper")
-        times = drive(base, headers, options.clients, options.questions)
+        times = drive(base, asking(headers), clients=options.clients, times=options.questions)
         tell(report, times, connection, options.baseline)
 
 
@@ -146,44 +144,32 @@ def _place(rng: random.Random) -> tuple[float, float]:
     return lat + (to_lat - lat) * way, lon + (to_lon - lon) * way
 
 
-def drive(base: str, headers: dict[str, str], clients: int, questions: int) -> dict[str, list[float]]:
-    """Milliseconds of each answer, by question."""
+def asking(headers: dict[str, str]) -> Ask:
+    """The mix of questions."""
     mix = [question for question in QUESTIONS for _ in range(question[3])]
-    times: dict[str, list[float]] = {name: [] for name, *_ in QUESTIONS}
 
-    def ask(seed: int, many: int) -> list[tuple[str, float]]:
-        rng, taken = random.Random(seed), []
-        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
-            for _ in range(many):
-                name, where, radius_km, _ = rng.choice(mix)
-                lat, lng = where or (rng.uniform(12.5, 16), rng.uniform(-17, -12))
-                begin = time.perf_counter()
-                answer = client.get(
-                    "/api/v1/tracking/available-drivers/",
-                    params={"lat": lat, "lng": lng, "radius_km": radius_km},
-                    headers=headers,
-                )
-                taken.append((name, (time.perf_counter() - begin) * 1000))
-                answer.raise_for_status()
+    def ask(rng: random.Random, client: httpx.Client, many: int) -> list[tuple[str, float]]:
+        taken = []
+        for _ in range(many):
+            name, where, radius_km, _ = rng.choice(mix)
+            lat, lng = where or (rng.uniform(12.5, 16), rng.uniform(-17, -12))
+            begin = time.perf_counter()
+            answer = client.get(
+                "/api/v1/tracking/available-drivers/",
+                params={"lat": lat, "lng": lng, "radius_km": radius_km},
+                headers=headers,
+            )
+            taken.append((name, (time.perf_counter() - begin) * 1000))
+            answer.raise_for_status()
         return taken
 
-    ask(0, 60)  # what is read first fills the caches
-    with ThreadPoolExecutor(clients) as pool:
-        for taken in pool.map(lambda seed: ask(seed, questions // clients), range(1, clients + 1)):
-            for name, ms in taken:
-                times[name].append(ms)
-    return times
+    return ask
 
 
 def tell(
     report: Report, times: dict[str, list[float]], connection: psycopg.Connection[dict[str, Any]], rounds: int
 ) -> None:
-    everything = [ms for kind in times.values() for ms in kind]
-    for name, kind in (*times.items(), ("all", everything)):
-        p95 = statistics.quantiles(kind, n=20)[18]
-        verdict = "" if name != "all" else f"{'met' if p95 <= P95_MS else 'NOT MET'}: p95 <= {P95_MS:g}"
-        report.add(f"{name}, p50", statistics.median(kind), "ms")
-        report.add(f"{name}, p95", p95, "ms", f"{len(kind)} answers {verdict}")
+    tell_times(report, times)
     for name, where, radius_km, _ in QUESTIONS:
         lat, lon = where or (14.15, -14.5)
         baseline_ms = [_baseline(connection, lat, lon, radius_km) for _ in range(rounds)]

@@ -6,35 +6,24 @@ condition joined by OR, or every open order sorted by distance, timed in the dat
 """
 
 import argparse
-import os
 import random
-import socket
 import statistics
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import psycopg
 
+from bench.http_load import Ask, api, drive, sign_in, tell_times
 from bench.report import Report
 from cli.parts.postgres import postgres
-from cli.parts.process import ServerProcess
 from cli.parts.valkey import valkey
 from config import clock
 from config.migrate import migrate
-from config.settings import DEVELOPMENT_SECRET
-from platform_api.accounts import tokens
 
-ROOT = Path(__file__).resolve().parent.parent
-P95_MS = 50.0
 SHIPPERS, CARRIERS = 2_000, 500
 # Towns with their share of pickups; half of all freight leaves the port.
 TOWNS = (
@@ -121,7 +110,7 @@ def main() -> None:
             "carrier": sign_in(connection, carrier, "carrier"),
             "shipper": sign_in(connection, shipper, "shipper"),
         }
-        times = drive(base, sessions, options.clients, options.searches)
+        times = drive(base, asking(sessions), clients=options.clients, times=options.searches)
         tell(report, times, connection, carrier)
 
 
@@ -163,50 +152,6 @@ def _people(connection: psycopg.Connection, role: str, many: int, first: int) ->
     return [row[0] for row in rows]
 
 
-@contextmanager
-def api(database_url: str, redis_url: str, workers: int) -> Iterator[str]:
-    """The address of uvicorn with so many processes, as MESS_API_WORKERS sets it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--factory",
-        "platform_api.app:create_app",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-    ]
-    env = {
-        **os.environ,
-        "MESS_ENVIRONMENT": "test",
-        "MESS_DATABASE_URL": database_url,
-        "MESS_REDIS_URL": redis_url,
-        "MESS_LOG_LEVEL": "WARNING",
-        "MESS_JWT_SECRET": DEVELOPMENT_SECRET,
-    }
-    base = f"http://127.0.0.1:{port}"
-    with TemporaryDirectory(prefix="mess-bench-") as home:
-        process = ServerProcess(
-            "api", [*command, "--log-level", "warning"], log=Path(home) / "api.log", env=env, cwd=ROOT
-        )
-        process.start(lambda: _answers(base))
-        try:
-            yield base
-        finally:
-            process.stop()
-
-
-def _answers(base: str) -> bool:
-    try:
-        return httpx.get(f"{base}/api/openapi.json", timeout=30).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def _lately(_: random.Random) -> str:
     since = clock.now() - timedelta(days=5)
     return f"status=BIDDING&pickup_from={since:%Y-%m-%dT%H:%M:%SZ}"
@@ -239,61 +184,33 @@ SEARCHES: tuple[tuple[str, str, int, Search], ...] = (
 )
 
 
-def drive(
-    base: str, headers: dict[str, dict[str, str]], clients: int, searches: int
-) -> dict[str, list[float]]:
-    """Milliseconds of each answer, by kind of search; every third is followed to its second page.
-
-    `headers`: of who asks, by role.
-    """
+def asking(headers: dict[str, dict[str, str]]) -> Ask:
+    """The mix of searches; every third is followed to its second page. `headers`: of who asks, by role."""
     mix = [search for search in SEARCHES for _ in range(search[2])]
-    times: dict[str, list[float]] = defaultdict(list)
 
-    def ask(seed: int, many: int) -> list[tuple[str, float]]:
-        rng, taken = random.Random(seed), []
-        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
-            for _ in range(many):
-                name, who, _, query = rng.choice(mix)
-                address = f"/api/v1/orders/?{query(rng)}"
-                for _ in range(2):
-                    begin = time.perf_counter()
-                    answer = client.get(address, headers=headers[who])
-                    taken.append((name, (time.perf_counter() - begin) * 1000))
-                    answer.raise_for_status()
-                    cursor = answer.json()["next_cursor"]
-                    if cursor is None or rng.random() > 1 / 3:
-                        break
-                    address = f"{address}&cursor={cursor}"
+    def ask(rng: random.Random, client: httpx.Client, many: int) -> list[tuple[str, float]]:
+        taken = []
+        for _ in range(many):
+            name, who, _, query = rng.choice(mix)
+            address = f"/api/v1/orders/?{query(rng)}"
+            for _ in range(2):
+                begin = time.perf_counter()
+                answer = client.get(address, headers=headers[who])
+                taken.append((name, (time.perf_counter() - begin) * 1000))
+                answer.raise_for_status()
+                cursor = answer.json()["next_cursor"]
+                if cursor is None or rng.random() > 1 / 3:
+                    break
+                address = f"{address}&cursor={cursor}"
         return taken
 
-    ask(0, 60)  # what is read first fills the caches
-    with ThreadPoolExecutor(clients) as pool:
-        for taken in pool.map(lambda seed: ask(seed, searches // clients), range(1, clients + 1)):
-            for name, ms in taken:
-                times[name].append(ms)
-    return times
-
-
-def sign_in(connection: psycopg.Connection, user_id: UUID, role: str) -> dict[str, str]:
-    """The headers of a signed-in user."""
-    now, session_id = clock.now(), uuid4()
-    connection.execute(
-        "INSERT INTO sign_in_sessions (id, user_id, created_at, last_seen_at, expires_at) VALUES (%s, %s, %s, %s, %s)",
-        [session_id, user_id, now, now, now + timedelta(hours=1)],
-    )
-    token = tokens.encode_access(user_id, role, session_id, now=now, minutes=60, secret=DEVELOPMENT_SECRET)
-    return {"Authorization": f"Bearer {token}"}
+    return ask
 
 
 def tell(
     report: Report, times: dict[str, list[float]], connection: psycopg.Connection, carrier: UUID
 ) -> None:
-    everything = [ms for kind in times.values() for ms in kind]
-    for name, kind in (*sorted(times.items()), ("all", everything)):
-        p95 = statistics.quantiles(kind, n=20)[18]
-        verdict = "" if name != "all" else f"{'met' if p95 <= P95_MS else 'NOT MET'}: p95 <= {P95_MS:g}"
-        report.add(f"{name}, p50", statistics.median(kind), "ms")
-        report.add(f"{name}, p95", p95, "ms", f"{len(kind)} answers {verdict}")
+    tell_times(report, times)
     for name, statement in _NAIVE.items():
         naive_ms = [_timed(connection, statement, carrier) for _ in range(5)]
         report.add(f"naive {name}, in the database", statistics.median(naive_ms), "ms")

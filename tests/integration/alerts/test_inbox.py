@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 from httpx import Client
-from sqlalchemy import event
 
-from config.database import get_engine, transaction
+from config.database import transaction
 from platform_api.actor import Role
 from platform_api.alerts import service
 from tests.support.api import Person, api_on, code_of, person
+from tests.support.queries import count_queries
 from tests.support.races import race
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -153,20 +153,13 @@ def test_filters_and_pages(shipper: Person) -> None:
 
 
 def test_a_full_page_costs_what_an_empty_one_costs(shipper: Person) -> None:
-    seen: list[str] = []
-
-    def note(_c: object, _cur: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
     costs = []
     for extra in (1, 20):
         for _ in range(extra):
             tell(shipper.id)
-        event.listen(get_engine(), "before_cursor_execute", note)
-        inbox(shipper)
-        event.remove(get_engine(), "before_cursor_execute", note)
+        with count_queries() as seen:
+            inbox(shipper)
         costs.append(len(seen))
-        seen.clear()
     assert costs[0] == costs[1] > 0
 
 

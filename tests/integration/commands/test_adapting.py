@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from config.database import get_engine, transaction
+from config.database import transaction
 from platform_api.actor import Role
 from platform_api.commands import adapting, tasks
 from tests.integration.commands.world import COMMANDS, Truck, World
 from tests.support.api import person
+from tests.support.queries import count_queries
 
 PICKUP = {
     "type": "Feature",
@@ -151,15 +151,6 @@ def test_one_query_whatever_the_fleet(world: World) -> None:
     switch(world, True)
     for _ in range(12):
         at(world, world.truck(), PICKUP, "moving")
-    statements: list[str] = []
-
-    def count(*arguments: Any) -> None:
-        statements.append(str(arguments[2]))
-
-    event.listen(get_engine(), "before_cursor_execute", count)
-    try:
-        with transaction() as session:
-            assert len(adapting.plan_changes(session, datetime.now(UTC))) >= 12
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", count)
+    with count_queries() as statements, transaction() as session:
+        assert len(adapting.plan_changes(session, datetime.now(UTC))) >= 12
     assert len(statements) == 1

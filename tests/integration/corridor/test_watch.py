@@ -1,18 +1,17 @@
 """What a truck does that was not planned: told to its shipper and carrier, and taken back when it was not so."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from config.database import get_engine, transaction
+from config.database import transaction
 from platform_api.actor import Role
 from platform_api.watch import service, tasks
 from tests.integration.corridor.journey import Journey
 from tests.integration.orders.world import Stay, World
 from tests.support.api import code_of, person
+from tests.support.queries import count_queries
 from tests.support.races import race
 
 ROUNDS = 100
@@ -233,15 +232,8 @@ def test_two_who_judge_at_once_tell_once(journey: Journey) -> None:
 
 def test_a_look_costs_the_same_however_long_the_journey(journey: Journey) -> None:
     def cost() -> int:
-        seen: list[Any] = []
-
-        def note(_c: object, _cur: object, statement: str, *_: object) -> None:
-            seen.append(statement)
-
-        event.listen(get_engine(), "before_cursor_execute", note)
-        with transaction() as session:
+        with count_queries() as seen, transaction() as session:
             service.judge(session, journey.order.id, datetime.now(UTC))
-        event.remove(get_engine(), "before_cursor_execute", note)
         return len(seen)
 
     journey.drive(Stay("corridor", 5), seen=50)

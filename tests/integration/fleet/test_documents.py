@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event
 
 from config import clock
-from config.database import get_engine, transaction
+from config.database import transaction
 from platform_api.fleet_documents import licences, reminders, service
 from platform_api.fleet_documents.service import Upload
 from tests.integration.fleet.world import FLEET, FleetWorld, actor_of, hand_in, in_days, upload_file
 from tests.support.api import Person, code_of
+from tests.support.queries import count_queries
 from tests.support.races import race
 
 DOCUMENTS = f"{FLEET}/documents/"
@@ -137,11 +137,8 @@ def test_documents_by_state(world: FleetWorld) -> None:
 
 def test_a_list_costs_the_same_however_long_it_is(world: FleetWorld) -> None:
     def queries() -> int:
-        seen: list[str] = []
-        listener = lambda *args: seen.append(args[2])  # noqa: E731
-        event.listen(get_engine(), "before_cursor_execute", listener)
-        listed(world.carrier, history=True)
-        event.remove(get_engine(), "before_cursor_execute", listener)
+        with count_queries() as seen:
+            listed(world.carrier, history=True)
         return len(seen)
 
     document(world.carrier, "CARTE_GRISE", vehicle_id=world.vehicle_id)

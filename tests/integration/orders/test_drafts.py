@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from config.database import get_engine
 from platform_api.actor import Role
 from tests.integration.orders.world import DELIVERY, ORDER, PICKUP, World
 from tests.support.api import Person, code_of, person
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.integration
 
@@ -194,20 +193,10 @@ def test_posting_says_until_when(world: World) -> None:
 def test_stops_of_a_page_are_read_at_once(world: World) -> None:
     for _ in range(5):
         created(world, full())
-    statements: list[str] = []
-
-    def count(*args: Any) -> None:
-        statements.append(args[2])
-
-    engine = get_engine()
     counts = []
     for limit in (1, 5):
-        statements.clear()
-        event.listen(engine, "before_cursor_execute", count)
-        try:
+        with count_queries() as statements:
             answer = world.shipper.get(f"{ORDERS}?limit={limit}")
-        finally:
-            event.remove(engine, "before_cursor_execute", count)
         assert len(answer.json()["items"]) == limit
         counts.append(len(statements))
     assert counts[0] == counts[1]

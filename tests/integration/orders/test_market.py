@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy import event
 
-from config.database import get_engine
 from platform_api.actor import Role
 from platform_api.bids import tasks
 from tests.integration.orders.world import DELIVERY, ORDER, PICKUP, Stay, World
 from tests.support.api import Person, code_of, person
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.integration
 
@@ -285,18 +284,10 @@ def test_lists_cost_the_same_number_of_queries_however_long(world: World) -> Non
             path = world.posted(shipper)
             for carrier, _, vehicle_id in (world.fleet(), world.fleet()):
                 world.bid(path, carrier, vehicle_id)
-        statements: list[str] = []
-
-        def note(_c: object, _k: object, statement: str, *_: object, seen: list[str] = statements) -> None:
-            seen.append(statement)
-
-        event.listen(get_engine(), "before_cursor_execute", note)
-        try:
+        with count_queries() as statements:
             for someone, where in ((shipper, ORDERS), (world.carrier, ORDERS), (shipper, f"{path}bids/"),
                                    (shipper, f"{path}history/")):  # fmt: skip
                 assert someone.get(where).status_code == 200
-        finally:
-            event.remove(get_engine(), "before_cursor_execute", note)
         counts.append(len(statements))
     assert counts[0] == counts[1]
     assert counts[0] <= 16, (

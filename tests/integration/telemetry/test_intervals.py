@@ -23,11 +23,11 @@ from tests.integration.telemetry.world import (
     Journey,
     all_pages,
     at,
-    counted_statements,
     delivery,
 )
 from tests.support.api import Person, code_of, person
 from tests.support.ingest import reconcile_all
+from tests.support.queries import count_queries
 
 EVERYTHING = Asked(Span(None, None))
 
@@ -277,7 +277,7 @@ def test_lists_take_the_same_number_of_statements_however_long(fleet: Fleet) -> 
     paths.append(f"{TELEMETRY}/intervals/")
 
     def count() -> int:
-        with counted_statements() as statements:
+        with count_queries() as statements:
             for path in paths:
                 assert fleet.carrier.get(path).status_code == 200
         return len(statements)

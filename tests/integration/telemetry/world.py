@@ -1,16 +1,13 @@
 """A carrier's fleet made over HTTP, and journeys that go through ingest's real pipeline."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
 
-from config.database import get_engine
 from config.settings import get_settings
 from ingest.pipeline import BatchResult
 from ingest.times import to_us
@@ -107,20 +104,6 @@ class Journey:
 def delivery() -> Journey:
     """20 minutes parked, 10 driving, 5 stopped, 10 driving, 30 parked."""
     return Journey().ping().stand(20).drive(10).stand(5).drive(10).stand(30)
-
-
-@contextmanager
-def counted_statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_c: object, _k: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(get_engine(), "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", note)
 
 
 def all_pages(person: Person, path: str, *, limit: int, **params: Any) -> list[dict[str, Any]]:

@@ -6,20 +6,17 @@ A new endpoint that answers a `Page` needs an entry in `lists_of_<feature>.py` b
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from config.database import get_engine
 from tests.integration.walk.copies import copy_last
 from tests.integration.walk.entries import Call
 from tests.integration.walk.lists import List, all_lists
 from tests.integration.walk.routes import every_list
 from tests.integration.walk.world import World
 from tests.support.api import api_on
+from tests.support.queries import count_queries
 
 LISTS = all_lists()
 COPIES = 19
@@ -31,27 +28,12 @@ def world(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFa
         yield World(client, database_url)
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Statements of everybody in this process, as they are sent."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    event.listen(get_engine(), "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", note)
-
-
 def ask(world: World, entry: List, call: Call) -> tuple[int, list[str]]:
     """How many items came, and by which statements."""
     path = entry.route.removeprefix("GET ").format(**{name: str(value) for name, value in call.path.items()})
     caller = world.caller(entry.caller)
     assert caller is not None
-    with counted() as sent:
+    with count_queries() as sent:
         answer = caller.get(path, params={"limit": 100, **call.query})
     assert answer.status_code == 200, answer.text
     return len(answer.json()["items"]), sent

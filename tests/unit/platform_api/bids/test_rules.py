@@ -1,15 +1,14 @@
 """Who may bid and who wins, with plain values."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_api.actor import Actor, Role
+from platform_api.actor import Actor
 from platform_api.bids import rules
 from platform_api.bids.rules import (
     BidSnapshot,
@@ -20,18 +19,20 @@ from platform_api.bids.rules import (
     Seen,
     VehicleSnapshot,
 )
-from platform_api.errors import PlatformError
 from platform_api.orders.rules import OPEN, OrderSnapshot, OrderStatus
+from tests.unit.platform_api.orders.people import (
+    ADMINISTRATOR,
+    BROKER,
+    CARRIER,
+    DRIVER,
+    MINUTE,
+    NOW,
+    OTHER_CARRIER,
+    SHIPPER,
+    S,
+    refused,
+)
 
-S = OrderStatus
-NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-SHIPPER = Actor(uuid4(), Role.SHIPPER)
-CARRIER = Actor(uuid4(), Role.CARRIER)
-OTHER_CARRIER = Actor(uuid4(), Role.CARRIER)
-DRIVER = Actor(uuid4(), Role.DRIVER, carrier_id=CARRIER.user_id)
-ADMINISTRATOR = Actor(uuid4(), Role.ADMINISTRATOR)
-BROKER = Actor(uuid4(), Role.BROKER)
 TRUCK = VehicleSnapshot(7, CARRIER.user_id, DRIVER.user_id)
 
 
@@ -43,12 +44,6 @@ def order(status: OrderStatus, **changes: object) -> OrderSnapshot:
 def bid(status: BidStatus = BidStatus.PLACED, carrier: Actor = CARRIER, **changes: object) -> BidSnapshot:
     base = BidSnapshot(uuid4(), carrier.user_id, TRUCK.id, None, 500_000, status, NOW + 60 * MINUTE)
     return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def refused(act: Callable[[], object]) -> tuple[int, str]:
-    with pytest.raises(PlatformError) as caught:
-        act()
-    return caught.value.status, caught.value.code
 
 
 @pytest.mark.parametrize("status", list(S))
