@@ -30,17 +30,22 @@ FROM visits v JOIN geofences g ON g.id = v.geofence_id JOIN vehicles x ON x.id =
 WHERE v.id = :id
 """)
 
-# Of open visits only those that some rule about dwelling may be waiting for.
+# From the rules to the visits, for rules are few and visits many; only those that a rule has not told of.
 _OPEN_VISITS = text("""
-SELECT v.id FROM visits v JOIN geofences g ON g.id = v.geofence_id
-WHERE v.exited_at IS NULL AND v.retracted_at IS NULL AND v.entered_at > :since AND g.retired_at IS NULL AND v.id > :after
-  AND EXISTS (
-    SELECT FROM alert_rules r
-    WHERE r.party_id = g.owner_id AND r.trigger = 'dwell' AND r.enabled AND r.deleted_at IS NULL
-      AND v.entered_at + r.dwell_minutes * interval '1 minute' <= :now
-      AND NOT EXISTS (
-        SELECT FROM alerts a WHERE a.party_id = r.party_id AND a.withdrawn_at IS NULL
-          AND a.dedup = 'rule/' || r.id || '/visit/' || v.id))
+WITH watched AS MATERIALIZED (
+    SELECT r.id AS rule_id, r.party_id, r.vehicle_id, r.created_at,
+           r.dwell_minutes * interval '1 minute' AS dwell, g.id AS geofence_id
+    FROM alert_rules r JOIN geofences g ON g.owner_id = r.party_id AND g.retired_at IS NULL
+    WHERE r.trigger = 'dwell' AND r.enabled AND r.deleted_at IS NULL
+      AND (r.geofence_id IS NULL OR r.geofence_id = g.id) AND (r.group_id IS NULL OR r.group_id = g.group_id)
+)
+SELECT DISTINCT v.id
+FROM watched w JOIN visits v ON v.geofence_id = w.geofence_id
+WHERE v.exited_at IS NULL AND v.retracted_at IS NULL AND v.entered_at > :since AND v.id > :after
+  AND v.entered_at + w.dwell BETWEEN w.created_at AND :now AND (w.vehicle_id IS NULL OR w.vehicle_id = v.vehicle_id)
+  AND NOT EXISTS (
+    SELECT FROM alerts a WHERE a.party_id = w.party_id AND a.withdrawn_at IS NULL
+      AND a.dedup = 'rule/' || w.rule_id || '/visit/' || v.id)
 ORDER BY v.id LIMIT :row_limit
 """)
 

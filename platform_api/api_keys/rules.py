@@ -35,6 +35,8 @@ class Scope(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
 
 
+_SCOPES = frozenset(scope.value for scope in Scope)
+
 # The beginning of a path -> the group of its scopes. Paths under none of these are closed to keys: what
 # concerns a person (accounts, privacy, duty), members, keys themselves and engine stops.
 GROUPS: Mapping[str, str] = MappingProxyType(
@@ -67,7 +69,7 @@ def needed_scope(method: str, path: str) -> str | None:
     if group is None:
         return None
     scope = f"{group}:{'read' if method in READING else 'write'}"
-    return scope if scope in set(Scope) else None
+    return scope if scope in _SCOPES else None
 
 
 def check_request(scopes: Collection[str], method: str, path: str) -> None:

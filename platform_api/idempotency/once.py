@@ -96,7 +96,9 @@ async def _once(
         raise BadRequest(
             "invalid_idempotency_key", "An Idempotency-Key has 1 to 128 printable ASCII characters."
         )
-    return Once(session, actor, response, idempotency_key, await _fingerprint(request), now)
+    # Without a key nobody compares it: a photo of megabytes need not be hashed.
+    fingerprint = "" if idempotency_key is None else await _fingerprint(request)
+    return Once(session, actor, response, idempotency_key, fingerprint, now)
 
 
 OnceDep = Annotated[Once, Depends(_once, scope="function")]
