@@ -43,8 +43,9 @@ def schedule(world: World, **parts: Any) -> str:
     return str(answer.json()["id"])
 
 
-def due(world: World, schedule_id: str, ago: timedelta = timedelta(minutes=1)) -> None:
-    world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", ago, schedule_id)
+def due(world: World, schedule_id: str, at: datetime | None = None) -> None:
+    at = at or datetime.now(UTC) - timedelta(minutes=1)
+    world.sql("UPDATE order_schedules SET next_at = %s WHERE id = %s", at, schedule_id)
 
 
 def days(world: World, schedule_id: str) -> list[dict[str, Any]]:
@@ -124,20 +125,22 @@ def test_a_schedule_makes_its_order_and_posts_it(world: World) -> None:
 
 
 def test_what_could_not_be_posted_is_told(world: World) -> None:
-    made = schedule(world, posts=True)
-    # the pickup of a day that is over
-    due(world, made, timedelta(hours=23))
+    # 23 hours ago is not missed yet, and the pickup of that day closed at 12:00
+    now = datetime.now(UTC)
+    late, long_ago = now - timedelta(hours=23), now - timedelta(days=2)
+    # one day a week: whatever the hour of the test is, no other day is due
+    over = schedule(world, posts=True, weekdays=[late.isoweekday()])
+    missed = schedule(world, weekdays=[long_ago.isoweekday()])
+    due(world, over, late)
+    due(world, missed, long_ago)
     tasks.run_due()
-    problems = {day["problem"] for day in days(world, made)}
-    assert problems <= {None, "pickup_over"}
-    missed = schedule(world)
-    due(world, missed, timedelta(days=2))
-    tasks.run_due()
-    found = days(world, missed)
-    assert "missed" in [day["problem"] for day in found]
-    assert [day["order_id"] for day in found if day["problem"] == "missed"] == [None]
+    (draft,) = days(world, over)
+    assert draft["problem"] == "pickup_over"
+    assert world.shipper.get(f"/api/v1/orders/{draft['order_id']}/").json()["status"] == "DRAFT"
+    (left_out,) = days(world, missed)
+    assert (left_out["problem"], left_out["order_id"]) == ("missed", None)
     alerts = [alert["kind"] for alert in world.shipper.get("/api/v1/alerts/").json()["items"]]
-    assert "order_not_repeated" in alerts
+    assert alerts.count("order_not_repeated") == 2
 
 
 def test_paused_and_resumed(world: World) -> None:
