@@ -26,7 +26,7 @@ from platform_api.accounts.models import SignInSession, User
 from platform_api.actor import Role
 from platform_api.app import create_app
 from platform_api.sms import service as sms
-from tests.support.documented import documented_by
+from tests.support.documented import documented
 from tests.support.settings import apply_settings, forget_settings
 from tests.support.waiting import wait_until
 
@@ -74,7 +74,7 @@ def api_client(app: FastAPI | None = None) -> Iterator[Client]:
         try:
             wait_until(lambda: server.started or not thread.is_alive(), what="the API to start")
             assert server.started, "the API did not start"
-            hooks = {"response": [documented_by(app)]}
+            hooks = {"response": [documented()]}
             with Client(
                 base_url=f"http://{host}:{port}", timeout=30, trust_env=False, event_hooks=hooks
             ) as client:

@@ -4,19 +4,19 @@ A status or an error code that an endpoint does not declare fails the test that 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI
 from httpx import Response
 
+from platform_api.app import create_app
 from platform_api.openapi import codes_of
 
 
-def documented_by(app: FastAPI) -> Callable[[Response], None]:
-    """A response hook for the client of this app. Paths of tests' own are let through."""
-    document = app.openapi()
-    paths = list(_patterns(document))
+def documented() -> Callable[[Response], None]:
+    """A response hook for a client of the API. Paths of tests' own are let through."""
+    paths = _paths()
 
     def check(response: Response) -> None:
         request = response.request
@@ -37,11 +37,17 @@ def documented_by(app: FastAPI) -> Callable[[Response], None]:
     return check
 
 
-def _patterns(document: dict[str, Any]) -> Iterator[tuple[re.Pattern[str], dict[str, Any]]]:
-    """Those with the fewest places first: /orders/search/ is not an order."""
-    for path, methods in sorted(document["paths"].items(), key=lambda item: item[0].count("{")):
-        pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(path))
-        yield re.compile(pattern), methods
+@cache
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Those with the fewest places first: /orders/search/ is not an order.
+
+    The document takes seconds to make, and is the same for every module of a run.
+    """
+    paths = create_app().openapi()["paths"]
+    return [
+        (re.compile(re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(path))), methods)
+        for path, methods in sorted(paths.items(), key=lambda item: item[0].count("{"))
+    ]
 
 
 def _shown(response: Response) -> str:
