@@ -70,15 +70,21 @@ check: setup ## Format, lint, types, import contracts and sizes, without changin
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit/test_sizes.py
 
+# A worker for each core, with servers of its own; a file of tests stays with one worker. A Valkey or a broker that is given
+# from outside is emptied by each file of tests: then there is one worker.
+PARALLEL := $(if $(MESS_TEST_REDIS_URL)$(MESS_TEST_MQTT_URL),,--numprocesses auto --dist loadfile)
+
 test: setup ## All tests; says at the end what was skipped and why
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/unit tests/contract tests/integration $(ARGS)
+	$(MAKE) test-e2e
 
 test-unit: setup ## Tests without any I/O
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/unit $(ARGS)
 
 test-integration: setup ## Tests against real servers
-	$(BIN)/pytest tests/integration tests/contract $(ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/integration tests/contract $(ARGS)
 
+# One after the other: they start whole platforms, kill processes and watch the clock.
 test-e2e: setup ## Whole deliveries, and the short form of `make chaos`
 	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
 
@@ -87,7 +93,7 @@ STORAGE_TESTS := $(addprefix tests/integration/,ingest telemetry tracking tracki
 	orders/test_journey.py test_migrations.py test_models_match.py test_deadletters_command.py test_migrate_command.py)
 
 test-timescale: setup ## The tests that meet telemetry, on TimescaleDB instead of plain PostgreSQL
-	MESS_TEST_DATABASE=timescaledb MESS_REQUIRE=timescaledb $(BIN)/pytest $(STORAGE_TESTS) $(ARGS)
+	MESS_TEST_DATABASE=timescaledb MESS_REQUIRE=timescaledb $(BIN)/pytest $(PARALLEL) $(STORAGE_TESTS) $(ARGS)
 
 fuzz: setup $(FUZZ)/setup.stamp ## Fuzz every codec, guided by coverage, for SECONDS (60)
 	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.support.fuzz_codecs --seconds $(SECONDS) $(ARGS)

@@ -97,6 +97,9 @@ def test_what_a_model_leaves_to_the_database_has_a_default_there(inspector: sa.I
             assert filled, f"{table}.{column.name}"
 
 
-@pytest.mark.parametrize("mapper", list(Base.registry.mappers), ids=lambda m: m.class_.__name__)
+MAPPERS = sorted(Base.registry.mappers, key=lambda mapper: mapper.class_.__name__)
+
+
+@pytest.mark.parametrize("mapper", MAPPERS, ids=lambda mapper: mapper.class_.__name__)
 def test_relationships_never_load_by_themselves(mapper: sa.orm.Mapper[object]) -> None:
     assert {relation.key for relation in mapper.relationships if relation.lazy != "raise"} == set()
