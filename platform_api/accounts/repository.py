@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from platform_api.accounts.models import OneTimeCode, RefreshToken, Registration, SignInSession, User
+from platform_api.admin.models import AdminSession
 from platform_api.organisations.models import OrganisationMember
 
 
@@ -102,7 +103,9 @@ def live_sign_ins(session: Session, user_id: UUID, now: datetime) -> Sequence[Si
 def revoke_sign_ins(
     session: Session, user_id: UUID, now: datetime, why: str, *, keep: UUID | None = None
 ) -> int:
-    """All but `keep`; how many."""
+    """All but `keep`, and an administrator's browsers at /admin/; how many of the API."""
+    browsers = update(AdminSession).where(AdminSession.user_id == user_id, AdminSession.ended_at.is_(None))
+    session.execute(browsers.values(ended_at=now))
     revoked = update(SignInSession).where(*_is_live(user_id, now))
     if keep is not None:
         revoked = revoked.where(SignInSession.id != keep)
