@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from platform_api.accounts.models import OneTimeCode, RefreshToken, Registration, SignInSession, User
+from platform_api.actor import MemberRole
 from platform_api.admin.models import AdminSession
 from platform_api.organisations.models import OrganisationMember
 
@@ -33,19 +34,23 @@ class Signed:
 
 def find_signed(session: Session, user_id: UUID, session_id: UUID | None = None) -> Signed | None:
     """One query, however many organisations and sign-ins there are."""
-    owner = aliased(User)
+    # The account that the business began with, and whose it is where it was handed over.
+    owner, successor, handed = aliased(User), aliased(User), aliased(OrganisationMember)
+    handed_over = (handed.owner_id == OrganisationMember.owner_id) & (handed.role == MemberRole.OWNER.value)
     mine = (SignInSession.id == session_id) & (SignInSession.user_id == User.id)
     statement = (
         select(
             User,
             OrganisationMember.owner_id,
             OrganisationMember.role,
-            owner.disabled,
+            or_(owner.disabled, func.coalesce(successor.disabled, False)),
             SignInSession.id,
             SignInSession.revoked_at,
         )
         .outerjoin(OrganisationMember, OrganisationMember.user_id == User.id)
         .outerjoin(owner, owner.id == OrganisationMember.owner_id)
+        .outerjoin(handed, handed_over)
+        .outerjoin(successor, successor.id == handed.user_id)
         .outerjoin(SignInSession, mine)
         .where(User.id == user_id)
     )

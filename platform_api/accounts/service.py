@@ -9,7 +9,7 @@ from config.settings import get_settings
 from platform_api.accounts import limits, passwords, repository, rules, sessions, tokens
 from platform_api.accounts.models import User
 from platform_api.accounts.sessions import Origin, SignedIn
-from platform_api.actor import Actor, MemberRole, Role
+from platform_api.actor import NOBODY, Actor, MemberRole, Role
 from platform_api.errors import Forbidden, PlatformError, Unauthorised
 from platform_api.throttle import service as throttle
 
@@ -82,15 +82,17 @@ def _actor_of(signed: repository.Signed | None) -> Actor:
     if signed is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
     user = signed.user
+    member_role = MemberRole(signed.member_role or MemberRole.OWNER)
+    former = member_role is MemberRole.FORMER
     # A business that is shut out is shut out with everybody who acts for it.
-    rules.check_enabled(disabled=user.disabled or bool(signed.owner_disabled))
+    rules.check_enabled(disabled=user.disabled or (bool(signed.owner_disabled) and not former))
     return rules.actor_of(
         user_id=user.id,
         role=Role(user.role),
         is_superuser=user.is_superuser,
         carrier_id=user.carrier_id,
-        acts_for=signed.owner_id,
-        member_role=MemberRole(signed.member_role or MemberRole.OWNER),
+        acts_for=NOBODY if former else signed.owner_id,
+        member_role=member_role,
         session_id=signed.session_id,
     )
 

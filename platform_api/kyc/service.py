@@ -111,6 +111,15 @@ def _replace(session: Session, row: KycDocument, actor: Actor, now: datetime) ->
     session.flush()  # one of a kind is a unique index: this before the next
 
 
+def end_identity(session: Session, party_id: UUID, actor: Actor, *, now: datetime) -> None:
+    """Who its owner is has to be proved anew: it is another person now."""
+    for kind in sorted(rules.IDENTITY):
+        for state in (State.SUBMITTED, State.APPROVED):
+            row = repository.lock_of_kind(session, party_id, kind, state)
+            if row is not None:
+                _replace(session, row, actor, now)
+
+
 def list_own(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Shown], str | None]:
     rules.check_speaks(actor)
     rows, cursor = repository.page_documents(session, actor.party_id, query)
