@@ -105,6 +105,13 @@ def live_sign_ins(session: Session, user_id: UUID, now: datetime) -> Sequence[Si
     return session.scalars(live.order_by(SignInSession.last_seen_at.desc(), SignInSession.id)).all()
 
 
+def addresses_of(session: Session, phone: str, now: datetime) -> Sequence[str]:
+    """From where the owner of this number is signed in."""
+    live = (SignInSession.revoked_at.is_(None), SignInSession.expires_at > now)
+    statement = select(SignInSession.ip).join(User, User.id == SignInSession.user_id)
+    return session.scalars(statement.where(User.phone == phone, *live).distinct()).all()
+
+
 def revoke_sign_ins(
     session: Session, user_id: UUID, now: datetime, why: str, *, keep: UUID | None = None
 ) -> int:
