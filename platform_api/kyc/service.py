@@ -293,8 +293,8 @@ def remind(session: Session, now: datetime) -> int:
     return len(rows)
 
 
-def erase(session: Session, party_id: UUID) -> int:
+def erase(session: Session, party_id: UUID, kinds: Collection[Kind] = tuple(Kind)) -> int:
     """Papers of somebody who is erased, and the files of their pages; how many."""
-    count, file_ids = repository.erase_of(session, party_id)
+    count, file_ids = repository.erase_of(session, party_id, kinds)
     files.drop(session, file_ids)
     return count

@@ -228,11 +228,26 @@ def remove_member(session: Session, actor: Actor, user_id: UUID, now: datetime) 
     close_handovers(session, actor.party_id, user_id, now)
     member = get_member(session, actor, user_id, lock=True)
     rules.check_removes(actor, _member(member.row))
-    if standing.is_handed_over(session, user_id):
-        member.row.owner_id, member.row.role = user_id, MemberRole.FORMER.value
-        member.row.version += 1
+    _end(session, member.row)
+
+
+def _end(session: Session, row: OrganisationMember) -> None:
+    if standing.is_handed_over(session, row.user_id):
+        row.owner_id, row.role = row.user_id, MemberRole.FORMER.value
+        row.version += 1
     else:
-        session.delete(member.row)
+        session.delete(row)
+
+
+def end_membership(session: Session, user_id: UUID, now: datetime) -> None:
+    """Of whoever is erased; he owns no business of others. Nothing where he is no member."""
+    row = repository.membership(session, user_id)
+    if row is None:
+        return
+    close_handovers(session, row.owner_id, user_id, now)
+    row = repository.membership(session, user_id, lock=True)
+    if row is not None:
+        _end(session, row)
 
 
 def leave(session: Session, actor: Actor, now: datetime) -> None:

@@ -162,7 +162,14 @@ def _tell(session: Session, shown: Shown, users: Mapping[UUID, User], now: datet
             after={"owner": str(row.to_user)},
         )
     )
-    facts = {"business": shown.business_name, "from_name": shown.from_name, "to_name": shown.to_name}
+    # The ids, so that a name is found when its owner is erased.
+    facts = {
+        "business": shown.business_name,
+        "from_name": shown.from_name,
+        "from_id": str(row.from_user),
+        "to_name": shown.to_name,
+        "to_id": str(row.to_user),
+    }
     raise_alert(session, party_id=row.owner_id, kind="business_handed_over", at=now, now=now, facts=facts)
     _text(session, [users[row.from_user], users[row.to_user]], notices.HANDED_OVER, shown, now)
 

@@ -46,9 +46,14 @@ def find_party(session: Session, party_id: UUID) -> tuple[User, bool, Profile | 
     return None if row is None else (row[0], row[1], row[2])
 
 
-def erase_of(session: Session, user_id: UUID) -> int:
+def erase_of(session: Session, user_id: UUID, *, keep_business: bool = False) -> int:
+    """`keep_business`: another has it now, with its name and numbers."""
     profile = session.get(Profile, user_id)
     if profile is None:
         return 0
-    session.delete(profile)
+    if keep_business:
+        profile.language, profile.email, profile.address = None, None, ""
+        profile.version += 1
+    else:
+        session.delete(profile)
     return 1
