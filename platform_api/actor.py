@@ -23,6 +23,12 @@ class MemberRole(StrEnum):
     MEMBER = "member"
     # reads only
     VIEWER = "viewer"
+    # handed his business over and left it: he acts for nobody
+    FORMER = "former"
+
+
+# The party of who acts for nobody: nothing belongs to it.
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from platform_api.offers import endpoints as offers
 from platform_api.orders import endpoints as orders
 from platform_api.orders import paper_endpoints as order_papers
 from platform_api.organisations import endpoints as organisations
+from platform_api.ownership import endpoints as ownership
 from platform_api.pairing import endpoints as pairing
 from platform_api.presence import endpoints as presence
 from platform_api.privacy import endpoints as privacy
@@ -113,6 +114,7 @@ ROUTERS = (
     own_account.router,
     organisations.router,
     organisations.received_router,
+    ownership.router,
     files.router,
     vehicle_types.router,
     vehicle_endpoints.router,

@@ -62,13 +62,20 @@ _bearer = HTTPBearer(auto_error=False, description="The access token of /api/v1/
 
 
 # What one who only reads may still change: his own account, and that he is a member at all.
-OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/")
+OWN_PATHS = ("/api/v1/auth/", "/api/v1/organisations/leave/", "/api/v1/organisations/handovers/")
+# What is left to who handed his business over and went: his account, his data, and joining another business.
+FORMER_PATHS = ("/api/v1/auth/", "/api/v1/privacy/", "/api/v1/invitations/")
 _READS = READING | {"OPTIONS"}
 
 
 def closed_to_viewers(method: str, path: str) -> bool:
     """Whether a request changes what is the organisation's."""
     return method not in _READS and not path.startswith(OWN_PATHS)
+
+
+def closed_to_formers(path: str) -> bool:
+    """Whether this is nothing for who acts for no business any more."""
+    return not path.startswith(FORMER_PATHS)
 
 
 def current_actor(
@@ -82,6 +89,8 @@ def current_actor(
     actor = _actor_of(request, session, credentials.credentials, now)
     if actor.member_role is MemberRole.VIEWER and closed_to_viewers(request.method, request.url.path):
         raise Forbidden("read_only_member", "As a viewer of this organisation you only read.")
+    if actor.member_role is MemberRole.FORMER and closed_to_formers(request.url.path):
+        raise Forbidden("business_left", "You handed your business over and left it.")
     return actor
 
 

@@ -52,6 +52,7 @@ CONFLICTS = {
     ),
     "device_commands_key": ("key_reused", "This key was used for another command."),
     "invitations_one_open": ("invitation_open", "This phone number has an open invitation of yours."),
+    "ownership_offers_one_open": ("handover_open", "This business is offered to somebody already."),
     "kyc_documents_one_open": (
         "document_submitted",
         "Another document of this kind was sent at the same moment.",

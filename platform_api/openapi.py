@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from platform_api.admin import rules as impersonation
 from platform_api.api_keys import rules as api_keys
 from platform_api.codes import catalogue
-from platform_api.deps import closed_to_viewers, is_role_check
+from platform_api.deps import closed_to_formers, closed_to_viewers, is_role_check
 from platform_api.idempotency.once import IDEMPOTENCY_ERRORS
 from platform_api.openapi_examples import ExampleMaker
 from platform_api.openapi_texts import DESCRIPTION, PARAMETERS, RESPONSE_HEADERS, TAGS
@@ -140,6 +140,7 @@ def _common_codes(operation: Operation, context: RouteContext) -> list[str]:
         (secured and own, ("impersonation_not_allowed",)),
         (secured and changes and not own, ("impersonation_reads_only",)),
         (secured and closed_to_viewers(method, path), ("read_only_member",)),
+        (secured and closed_to_formers(path), ("business_left",)),
         (bool(names), WITH_PARAMETERS),
         ("requestBody" in operation, WITH_BODY),
         (changes, WITH_CHANGE),

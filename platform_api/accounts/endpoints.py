@@ -126,10 +126,16 @@ def login(body: LoginIn, request: Request, session: SessionDep, network: Network
     """Sign in. After five wrong passwords each further one locks the number for this address, longer each time;
     a password reset opens it."""
     phone = rules.normalise_phone(body.phone)
-    edge.count_failure("login", phone, network, (limits.LOGIN_PHONE, phone), now=now)
-    origin = origin_of(request, body.device_name)
+    wanted = service.limits_of_login(session, phone, network, now=now)
+    edge.count_failure("login", phone, network, *wanted, now=now)
     outcome = service.login(
-        session, phone=phone, password=body.password, network=network, origin=origin, now=now
+        session,
+        phone=phone,
+        password=body.password,
+        network=network,
+        spent=wanted,
+        origin=origin_of(request, body.device_name),
+        now=now,
     )
     return answer_to_sign_in(request, outcome)
 

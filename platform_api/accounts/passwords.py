@@ -39,8 +39,18 @@ def matches(stored: str | None, password: str) -> bool:
         return False
 
 
+def hold(session: Session, user: User, password: str) -> bool:
+    """Whether a password that was right a moment ago still is; if so nobody sets another before the commit.
+
+    Checking takes tens of milliseconds: in that time its owner may have set a new one to shut a thief out.
+    """
+    checked = user.password_hash
+    session.refresh(user, with_for_update={"key_share": True})
+    return user.password_hash == checked or matches(user.password_hash, password)
+
+
 def renew_hash(user: User, password: str) -> None:
-    """After the parameters of the hash were raised; `password` is the right one."""
+    """After the parameters of the hash were raised; `password` is the right one, and the account is held."""
     if _hasher.check_needs_rehash(user.password_hash):
         user.password_hash = _hasher.hash(password)
 
@@ -94,7 +104,7 @@ def change(
     now: datetime,
 ) -> None:
     """Sign out everywhere but in `keep`, and tell the owner by text. Raises Forbidden `wrong_password`."""
-    if not matches(user.password_hash, current):
+    if not matches(user.password_hash, current) or not hold(session, user, current):
         raise Forbidden("wrong_password", "This is not your password.")
     user.password_hash = password_hash
     repository.revoke_sign_ins(session, user.id, now, "password", keep=keep)

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from platform_api.accounts.models import OneTimeCode, RefreshToken, Registration, SignInSession, User
+from platform_api.actor import MemberRole
+from platform_api.admin.models import AdminSession
 from platform_api.organisations.models import OrganisationMember
 
 
@@ -32,19 +34,23 @@ class Signed:
 
 def find_signed(session: Session, user_id: UUID, session_id: UUID | None = None) -> Signed | None:
     """One query, however many organisations and sign-ins there are."""
-    owner = aliased(User)
+    # The account that the business began with, and whose it is where it was handed over.
+    owner, successor, handed = aliased(User), aliased(User), aliased(OrganisationMember)
+    handed_over = (handed.owner_id == OrganisationMember.owner_id) & (handed.role == MemberRole.OWNER.value)
     mine = (SignInSession.id == session_id) & (SignInSession.user_id == User.id)
     statement = (
         select(
             User,
             OrganisationMember.owner_id,
             OrganisationMember.role,
-            owner.disabled,
+            or_(owner.disabled, func.coalesce(successor.disabled, False)),
             SignInSession.id,
             SignInSession.revoked_at,
         )
         .outerjoin(OrganisationMember, OrganisationMember.user_id == User.id)
         .outerjoin(owner, owner.id == OrganisationMember.owner_id)
+        .outerjoin(handed, handed_over)
+        .outerjoin(successor, successor.id == handed.user_id)
         .outerjoin(SignInSession, mine)
         .where(User.id == user_id)
     )
@@ -99,10 +105,19 @@ def live_sign_ins(session: Session, user_id: UUID, now: datetime) -> Sequence[Si
     return session.scalars(live.order_by(SignInSession.last_seen_at.desc(), SignInSession.id)).all()
 
 
+def addresses_of(session: Session, phone: str, now: datetime) -> Sequence[str]:
+    """From where the owner of this number is signed in."""
+    live = (SignInSession.revoked_at.is_(None), SignInSession.expires_at > now)
+    statement = select(SignInSession.ip).join(User, User.id == SignInSession.user_id)
+    return session.scalars(statement.where(User.phone == phone, *live).distinct()).all()
+
+
 def revoke_sign_ins(
     session: Session, user_id: UUID, now: datetime, why: str, *, keep: UUID | None = None
 ) -> int:
-    """All but `keep`; how many."""
+    """All but `keep`, and an administrator's browsers at /admin/; how many of the API."""
+    browsers = update(AdminSession).where(AdminSession.user_id == user_id, AdminSession.ended_at.is_(None))
+    session.execute(browsers.values(ended_at=now))
     revoked = update(SignInSession).where(*_is_live(user_id, now))
     if keep is not None:
         revoked = revoked.where(SignInSession.id != keep)

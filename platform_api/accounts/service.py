@@ -1,5 +1,6 @@
 """Sign in, and who somebody is. Registering, codes, passwords and sessions have modules of their own."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from config.settings import get_settings
 from platform_api.accounts import limits, passwords, repository, rules, sessions, tokens
 from platform_api.accounts.models import User
 from platform_api.accounts.sessions import Origin, SignedIn
-from platform_api.actor import Actor, MemberRole, Role
+from platform_api.actor import NOBODY, Actor, MemberRole, Role
 from platform_api.errors import Forbidden, PlatformError, Unauthorised
 from platform_api.throttle import service as throttle
+from platform_api.throttle.rules import Limit, network_of
 
 
 def create_superuser(session: Session, *, phone: str, name: str, password: str) -> User:
@@ -31,10 +33,26 @@ def create_superuser(session: Session, *, phone: str, name: str, password: str) 
     return user
 
 
+def limits_of_login(session: Session, phone: str, network: str, *, now: datetime) -> list[tuple[Limit, str]]:
+    """What a try costs besides the lock of this number for this network.
+
+    Where its owner is signed in nothing: whoever spends the number's tries from elsewhere does not shut him out there.
+    """
+    known = any(network_of(address) == network for address in repository.addresses_of(session, phone, now))
+    return [] if known else [(limits.LOGIN_PHONE, phone)]
+
+
 def login(
-    session: Session, *, phone: str, password: str, network: str, origin: Origin, now: datetime
+    session: Session,
+    *,
+    phone: str,
+    password: str,
+    network: str,
+    spent: Sequence[tuple[Limit, str]],
+    origin: Origin,
+    now: datetime,
 ) -> SignedIn | PlatformError:
-    """`phone` is E.164; the edge has counted this try as a failure, which is taken back when it was right.
+    """`phone` is E.164; the edge has counted this try as a failure and `spent` limits, which is taken back when it was right.
 
     A refusal is returned, so that this is kept. `wrong_credentials` is the same for an unknown phone and a
     wrong password; `account_disabled` is told to who knows the password, `phone_not_verified` to who knows
@@ -42,14 +60,16 @@ def login(
     """
     user = repository.find_by_phone(session, phone)
     pending = repository.registration_of(session, phone)
-    if not passwords.matches(None if user is None else user.password_hash, password) or user is None:
+    right = passwords.matches(None if user is None else user.password_hash, password)
+    if not right or user is None or not passwords.hold(session, user, password):
         # Looked at also where there is an account: else whoever registers a number learns here whether it has one.
         # It stays a failure, or he could have his guesses at that account forgiven.
         if passwords.matches(None if pending is None else pending.password_hash, password):
             return Forbidden("phone_not_verified", "Type the code that was texted to you, or register again.")
         return Unauthorised("wrong_credentials", "Phone number or password is wrong.")
     throttle.forgive(session, "login", phone, network)
-    throttle.give_back(session, limits.LOGIN_PHONE, phone)
+    for limit, whom in spent:
+        throttle.give_back(session, limit, whom)
     if user.disabled:
         return Unauthorised("account_disabled", "This account is disabled.")
     passwords.renew_hash(user, password)
@@ -81,15 +101,17 @@ def _actor_of(signed: repository.Signed | None) -> Actor:
     if signed is None:
         raise Unauthorised("invalid_token", "This token is not valid.")
     user = signed.user
+    member_role = MemberRole(signed.member_role or MemberRole.OWNER)
+    former = member_role is MemberRole.FORMER
     # A business that is shut out is shut out with everybody who acts for it.
-    rules.check_enabled(disabled=user.disabled or bool(signed.owner_disabled))
+    rules.check_enabled(disabled=user.disabled or (bool(signed.owner_disabled) and not former))
     return rules.actor_of(
         user_id=user.id,
         role=Role(user.role),
         is_superuser=user.is_superuser,
         carrier_id=user.carrier_id,
-        acts_for=signed.owner_id,
-        member_role=MemberRole(signed.member_role or MemberRole.OWNER),
+        acts_for=NOBODY if former else signed.owner_id,
+        member_role=member_role,
         session_id=signed.session_id,
     )
 

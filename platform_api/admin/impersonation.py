@@ -105,7 +105,10 @@ def authenticate(
         channel="api",
         request_id=request_id,
     )
-    return accounts.actor_of_user(session, row.user_id)
+    actor = accounts.actor_of_user(session, row.user_id)
+    if actor.is_administrator:
+        raise Unauthorised("impersonation_over", "Acting as this user has ended.")
+    return actor
 
 
 def end(session: Session, impersonation_id: UUID, *, now: datetime) -> Impersonation:

@@ -14,7 +14,14 @@ LONGEST = timedelta(hours=10)
 IMPERSONATION_PREFIX = "mess_imp_"
 MAX_IMPERSONATION_MINUTES = 60
 # What only the person himself may do, whoever else acts as him.
-OWN_ALONE = ("/api/v1/auth/", "/api/v1/api-keys/", "/api/v1/privacy/", "/api/v1/admin/", "/api/v1/payments/")
+OWN_ALONE = (
+    "/api/v1/auth/",
+    "/api/v1/api-keys/",
+    "/api/v1/privacy/",
+    "/api/v1/admin/",
+    "/api/v1/payments/",
+    "/api/v1/organisations/handovers/",
+)
 
 
 def session_lives(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
@@ -14,8 +14,19 @@ from platform_api.pagination import PageQuery, fetch_page
 OPEN = (Alert.acknowledged_at.is_(None), Alert.withdrawn_at.is_(None))
 
 
+# About a person's account and not about his business: for him alone, whoever he acts for.
+_OF_A_PERSON = ("impersonated",)
+
+
+def _his(actor: Actor) -> ColumnElement[bool]:
+    of_business = Alert.party_id == actor.party_id
+    if actor.party_id == actor.user_id:
+        return of_business
+    return or_(of_business, and_(Alert.party_id == actor.user_id, Alert.kind.in_(_OF_A_PERSON)))
+
+
 def inbox(actor: Actor) -> Select[Alert]:
-    return select(Alert).where(Alert.party_id == actor.party_id)
+    return select(Alert).where(_his(actor))
 
 
 def page_alerts(
@@ -49,7 +60,7 @@ def open_counts(session: Session, actor: Actor) -> dict[str, int]:
     """By severity; those without any are left out."""
     statement = (
         select(Alert.severity, func.count().label("number"))
-        .where(Alert.party_id == actor.party_id, *OPEN)
+        .where(_his(actor), *OPEN)
         .group_by(Alert.severity)
     )
     return {row.severity: row.number for row in session.execute(statement)}
@@ -57,7 +68,7 @@ def open_counts(session: Session, actor: Actor) -> dict[str, int]:
 
 def acknowledge_open(session: Session, actor: Actor, *, up_to: int | None, now: datetime) -> int:
     """How many of the inbox were acknowledged by this; `up_to`: of ids no greater."""
-    statement = update(Alert).where(Alert.party_id == actor.party_id, *OPEN)
+    statement = update(Alert).where(_his(actor), *OPEN)
     if up_to is not None:
         statement = statement.where(Alert.id <= up_to)
     done = statement.values(acknowledged_at=now, acknowledged_by=actor.user_id).returning(Alert.id)

@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.accounts.models import User
+from platform_api.actor import MemberRole
 from platform_api.alert_rules.models import AlertRule
 from platform_api.alert_rules.rules import Trigger, is_worth_a_text
 from platform_api.alerts.models import Alert
@@ -66,7 +67,10 @@ def _phones(session: Session, party_id: UUID, user_ids: set[UUID]) -> list[tuple
         .where(
             User.id.in_(user_ids),
             User.disabled.is_(False),
-            or_(User.id == party_id, member.owner_id == party_id),
+            or_(
+                and_(User.id == party_id, member.user_id.is_(None)),
+                and_(member.owner_id == party_id, member.role != MemberRole.FORMER.value),
+            ),
         )
         .order_by(User.phone)
     )

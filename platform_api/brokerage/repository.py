@@ -11,7 +11,7 @@ from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
 from platform_api.brokerage.models import Brokerage
 from platform_api.brokerage.rules import BrokerageStatus
-from platform_api.organisations.models import OrganisationMember
+from platform_api.organisations import standing
 from platform_api.pagination import PageQuery, fetch_page
 
 
@@ -20,17 +20,15 @@ def phone_of(session: Session, user_id: UUID) -> str:
 
 
 def party_with_phone(session: Session, phone: str) -> UUID | None:
-    """The shipper who has it, where he acts for himself."""
-    acts_for_another = exists().where(OrganisationMember.user_id == User.id)
-    return session.scalar(
-        select(User.id).where(User.phone == phone, User.role == Role.SHIPPER, ~acts_for_another)
-    )
+    """The shipper whose owner has it."""
+    person = select(User.id).where(User.phone == phone).scalar_subquery()
+    owned = User.id.in_(standing.owned_by(person))
+    return session.scalar(select(User.id).where(User.role == Role.SHIPPER, owned))
 
 
 def is_broker(session: Session, user_id: UUID) -> bool:
-    acts_for_another = exists().where(OrganisationMember.user_id == User.id)
     broker = exists().where(
-        User.id == user_id, User.role == Role.BROKER, User.disabled.is_(False), ~acts_for_another
+        User.id == user_id, User.role == Role.BROKER, User.disabled.is_(False), ~standing.nobodys(User.id)
     )
     return session.scalar(select(broker)) is True
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from config.celery_app import queue_after_commit
 from platform_api.actor import Actor
+from platform_api.availability import service as availability
 from platform_api.bids import repository as bids
 from platform_api.errors import Conflict
 from platform_api.execution import rules
@@ -68,7 +69,7 @@ def change_crew(
 
     Another truck gets fences of its own; what the first one did at its fences no longer counts. A
     waybill that names the former crew is voided. Raises as `rules.change_crew`, `rules.take_on`, and
-    Conflict of `fleet_documents.service.ASSIGNABLE_ERRORS`.
+    Conflict of `availability.service.ASSIGNABLE_ERRORS`.
     """
     order, facts = locked_order(session, actor, order_id)
     rules.change_crew(facts, actor)
@@ -80,7 +81,11 @@ def change_crew(
         return order
     if not bids.hold_driver(session, new_driver_id):
         raise Conflict("vehicle_without_driver", "This driver cannot be given an order.")
-    fleet_documents.check_assignable(session, vehicle_id, new_driver_id, now)
+    if vehicle_id == order.vehicle_id:
+        # The truck has the load already: that it stands in a workshop is no reason against another driver.
+        fleet_documents.check_assignable(session, vehicle_id, new_driver_id, now)
+    else:
+        availability.check_assignable(session, vehicle_id, new_driver_id, now)
     _take_on(session, order, actor, vehicle_id, new_driver_id, now)
     session.flush()
     refresh(session, order, now)

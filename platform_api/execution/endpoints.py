@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
+from platform_api.availability.service import ASSIGNABLE_ERRORS
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.error_handlers import error_response
 from platform_api.execution import codes, crews, reading, service
@@ -22,7 +23,6 @@ from platform_api.execution.schemas import (
 )
 from platform_api.files import service as files
 from platform_api.files.rules import IMAGES
-from platform_api.fleet_documents.service import ASSIGNABLE_ERRORS
 from platform_api.orders.schemas import OrderOut, shown_order
 from platform_api.pagination import Page, PageDep
 from platform_api.schemas import errors

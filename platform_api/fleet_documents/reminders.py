@@ -12,6 +12,7 @@ from platform_api.fleet.models import Vehicle
 from platform_api.fleet_documents import repository, rules
 from platform_api.fleet_documents.models import FleetDocument, FleetDocumentKind
 from platform_api.fleet_documents.service import reminder_key
+from platform_api.organisations import standing
 from platform_api.sms import service as sms
 
 SMS_PURPOSE = "fleet_document_expired"
@@ -38,7 +39,7 @@ def remind(session: Session, now: datetime, limit: int = 200) -> int:
     due = repository.hold_due(session, now.date(), limit)
     drivers = repository.people(session, [one.driver_id for one, _, _ in due if one.driver_id is not None])
     reminders = [_reminder(*row, drivers, now.date()) for row in due]
-    owners = repository.people(session, [one.parties[0] for one in reminders if one.parties])
+    owners = standing.owners(session, [one.parties[0] for one in reminders if one.parties])
     for reminder in reminders:
         repository.note_told(
             session, reminder.document.id, rules.reached(reminder.expires_on, now.date()), now

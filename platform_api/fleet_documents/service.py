@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from config.settings import get_settings
@@ -19,6 +19,7 @@ from platform_api.files import service as files
 from platform_api.files.models import File
 from platform_api.fleet import repository as fleet_repository
 from platform_api.fleet import service as fleet
+from platform_api.fleet.models import Vehicle
 from platform_api.fleet_documents import repository, rules
 from platform_api.fleet_documents.models import FleetDocument, FleetDocumentKind
 from platform_api.fleet_documents.rules import LicenceClass, Paper, Subject
@@ -185,10 +186,18 @@ def check_assignable(session: Session, vehicle_id: int, driver_id: UUID, at: dat
 
 def erase(session: Session, driver_id: UUID) -> int:
     """Documents of a driver who is erased, their files, and the alerts that name him; how many documents."""
+    return _erase(session, FleetDocument.driver_id == driver_id)
+
+
+def erase_of_vehicles(session: Session, carrier_id: UUID) -> int:
+    """Of a carrier who is erased: a carte grise has his name and address. As `erase`."""
+    vehicles = select(Vehicle.id).where(Vehicle.carrier_id == carrier_id)
+    return _erase(session, FleetDocument.vehicle_id.in_(vehicles))
+
+
+def _erase(session: Session, which: ColumnElement[bool]) -> int:
     gone = session.execute(
-        delete(FleetDocument)
-        .where(FleetDocument.driver_id == driver_id)
-        .returning(FleetDocument.id, FleetDocument.file_id)
+        delete(FleetDocument).where(which).returning(FleetDocument.id, FleetDocument.file_id)
     ).all()
     keys = [reminder_key(row.id, days) for row in gone for days in rules.REMINDERS]
     session.execute(delete(Alert).where(Alert.dedup.in_(keys)))

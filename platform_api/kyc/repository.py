@@ -101,11 +101,10 @@ def expiring(session: Session, *, first: date, last: date) -> Sequence[KycDocume
     return session.scalars(statement.order_by(KycDocument.id)).all()
 
 
-def erase_of(session: Session, party_id: UUID) -> tuple[int, list[UUID]]:
+def erase_of(session: Session, party_id: UUID, kinds: Collection[Kind]) -> tuple[int, list[UUID]]:
     """How many documents went, and the files that were their pages."""
-    of_party = select(KycDocument.id).where(KycDocument.party_id == party_id)
+    his = (KycDocument.party_id == party_id, KycDocument.kind.in_(kinds))
+    of_party = select(KycDocument.id).where(*his)
     files = list(session.scalars(select(KycPage.file_id).where(KycPage.document_id.in_(of_party))))
-    gone = session.scalars(
-        delete(KycDocument).where(KycDocument.party_id == party_id).returning(KycDocument.id)
-    )
+    gone = session.scalars(delete(KycDocument).where(*his).returning(KycDocument.id))
     return len(gone.all()), files

@@ -68,25 +68,25 @@ class Action(StrEnum):
     REPLACED = "replaced"
 
 
-_IDENTITY = frozenset({Kind.IDENTITY_CARD, Kind.PASSPORT})
+IDENTITY = frozenset({Kind.IDENTITY_CARD, Kind.PASSPORT})
 _COMPANY = frozenset({Kind.NINEA, Kind.RCCM, Kind.TAX_CLEARANCE, Kind.BANK_DETAILS})
 _TRANSPORT = frozenset({Kind.TRANSPORT_APPROVAL, Kind.TRANSPORT_LICENCE})
 TAKEN = MappingProxyType(
     {
-        Role.SHIPPER: _IDENTITY | _COMPANY,
-        Role.BROKER: _IDENTITY | _COMPANY | _TRANSPORT,
-        Role.CARRIER: _IDENTITY | _COMPANY | _TRANSPORT,
-        Role.DRIVER: _IDENTITY,
+        Role.SHIPPER: IDENTITY | _COMPANY,
+        Role.BROKER: IDENTITY | _COMPANY | _TRANSPORT,
+        Role.CARRIER: IDENTITY | _COMPANY | _TRANSPORT,
+        Role.DRIVER: IDENTITY,
     }
 )
 # One of each set. A private person may ship; many carriers are one man with a truck, who has a NINEA
 # and the approval, and no entry in the register of trade.
 REQUIRED = MappingProxyType(
     {
-        Role.SHIPPER: (_IDENTITY,),
-        Role.BROKER: (_IDENTITY, frozenset({Kind.NINEA}), frozenset({Kind.RCCM})),
-        Role.CARRIER: (_IDENTITY, frozenset({Kind.NINEA}), frozenset({Kind.TRANSPORT_APPROVAL})),
-        Role.DRIVER: (_IDENTITY,),
+        Role.SHIPPER: (IDENTITY,),
+        Role.BROKER: (IDENTITY, frozenset({Kind.NINEA}), frozenset({Kind.RCCM})),
+        Role.CARRIER: (IDENTITY, frozenset({Kind.NINEA}), frozenset({Kind.TRANSPORT_APPROVAL})),
+        Role.DRIVER: (IDENTITY,),
     }
 )
 EXPIRES = frozenset({Kind.IDENTITY_CARD, Kind.PASSPORT, Kind.TAX_CLEARANCE, Kind.TRANSPORT_LICENCE})

@@ -111,6 +111,15 @@ def _replace(session: Session, row: KycDocument, actor: Actor, now: datetime) ->
     session.flush()  # one of a kind is a unique index: this before the next
 
 
+def end_identity(session: Session, party_id: UUID, actor: Actor, *, now: datetime) -> None:
+    """Who its owner is has to be proved anew: it is another person now."""
+    for kind in sorted(rules.IDENTITY):
+        for state in (State.SUBMITTED, State.APPROVED):
+            row = repository.lock_of_kind(session, party_id, kind, state)
+            if row is not None:
+                _replace(session, row, actor, now)
+
+
 def list_own(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Shown], str | None]:
     rules.check_speaks(actor)
     rows, cursor = repository.page_documents(session, actor.party_id, query)
@@ -284,8 +293,8 @@ def remind(session: Session, now: datetime) -> int:
     return len(rows)
 
 
-def erase(session: Session, party_id: UUID) -> int:
+def erase(session: Session, party_id: UUID, kinds: Collection[Kind] = tuple(Kind)) -> int:
     """Papers of somebody who is erased, and the files of their pages; how many."""
-    count, file_ids = repository.erase_of(session, party_id)
+    count, file_ids = repository.erase_of(session, party_id, kinds)
     files.drop(session, file_ids)
     return count

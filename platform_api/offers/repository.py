@@ -5,14 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
 from platform_api.offers.models import Offer
 from platform_api.offers.rules import OfferStatus
 from platform_api.orders.models import Order
-from platform_api.organisations.models import OrganisationMember
+from platform_api.organisations import standing
 from platform_api.pagination import PageQuery, fetch_page
 
 
@@ -43,11 +43,16 @@ def hides(session: Session, order_id: UUID) -> bool:
 
 
 def carrier_phone(session: Session, carrier_id: UUID) -> str | None:
-    """Of a carrier that acts for itself; None when there is none."""
-    acts_for_another = exists().where(OrganisationMember.user_id == User.id)
+    """Of whose the carrier is; None when there is none, or it is nobody's."""
+    owner = aliased(User)
     return session.scalar(
-        select(User.phone).where(
-            User.id == carrier_id, User.role == Role.CARRIER, User.disabled.is_(False), ~acts_for_another
+        select(owner.phone)
+        .join(User, owner.id == standing.owner_of(User.id))
+        .where(
+            User.id == carrier_id,
+            User.role == Role.CARRIER,
+            User.disabled.is_(False),
+            ~standing.nobodys(User.id),
         )
     )
 

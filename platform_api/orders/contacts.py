@@ -1,7 +1,9 @@
 """Names and phones of senders and receivers, who have no account here: they go some time after the order is over."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -24,6 +26,17 @@ def forget_old(session: Session, now: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+    return _forget(session, due, now)
+
+
+def forget_of(session: Session, party_id: UUID, now: datetime) -> int:
+    """At once those that a shipper or broker wrote who is erased: of a small one they are himself."""
+    his = or_(Order.shipper_id == party_id, Order.broker_id == party_id)
+    due = select(Order.id).where(his, Order.status.in_(OVER), Order.contacts_forgotten_at.is_(None))
+    return _forget(session, session.scalars(due.order_by(Order.id).with_for_update()).all(), now)
+
+
+def _forget(session: Session, due: Sequence[UUID], now: datetime) -> int:
     if due:
         session.execute(
             update(Order)

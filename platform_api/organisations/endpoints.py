@@ -84,15 +84,17 @@ def change_member(
     response_class=Response,
     responses=errors("role_not_allowed", "managers_only", "owner_only", "member_not_found"),
 )
-def remove_member(user_id: UUID, session: SessionDep, actor: CurrentActor) -> None:
+def remove_member(user_id: UUID, session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
     """He acts for himself again from his next request on; an open live view of his ends within 30 seconds."""
-    service.remove_member(session, actor, user_id)
+    service.remove_member(session, actor, user_id, now)
 
 
-@router.post("/leave/", status_code=204, response_class=Response, responses=errors("not_a_member"))
-def leave(session: SessionDep, actor: CurrentActor) -> None:
-    """For members, viewers too. The owner stays."""
-    service.leave(session, actor)
+@router.post(
+    "/leave/", status_code=204, response_class=Response, responses=errors("not_a_member", "owner_stays")
+)
+def leave(session: SessionDep, actor: CurrentActor, now: NowDep) -> None:
+    """For members, viewers too. The owner stays, until he has handed the business over."""
+    service.leave(session, actor, now)
 
 
 @router.post(

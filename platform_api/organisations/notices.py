@@ -12,9 +12,14 @@ _FRENCH = "MESS : {name} vous invite à {what}. Répondez dans l'application sou
 _ENGLISH = "MESS: {name} invites you to {what}. Answer in the app within 7 days."
 
 
+def plain_name(name: str) -> str:
+    """A name that anybody can give himself carries no link."""
+    return _NOT_IN_A_NAME.sub(" ", name)[:MAX_NAME_CHARS].strip()
+
+
 def text_of(business_name: str, joins_as: JoinsAs, language: Language) -> str:
-    """One text message. A name that anybody can give himself carries no link."""
-    name = _NOT_IN_A_NAME.sub(" ", business_name)[:MAX_NAME_CHARS].strip()
+    """One text message."""
+    name = plain_name(business_name)
     driver = joins_as is JoinsAs.DRIVER
     if language is Language.FRENCH:
         return _FRENCH.format(name=name, what="devenir son chauffeur" if driver else "rejoindre son équipe")

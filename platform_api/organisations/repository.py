@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
+from platform_api.actor import MemberRole
 from platform_api.bids.models import Bid
 from platform_api.bids.rules import BidStatus
 from platform_api.fleet.models import Device, Vehicle
@@ -16,6 +17,7 @@ from platform_api.orders.models import Order
 from platform_api.orders.rules import OrderStatus
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import InvitationState, JoinsAs
+from platform_api.organisations.standing import handed_over
 from platform_api.pagination import PageQuery, fetch_page
 from platform_api.profiles.models import Profile
 
@@ -40,11 +42,18 @@ def membership(session: Session, user_id: UUID, *, lock: bool = False) -> Organi
     return session.scalar(statement.execution_options(populate_existing=True))
 
 
+# Of its people besides the owner.
+_MEMBERS = OrganisationMember.role.not_in((MemberRole.OWNER.value, MemberRole.FORMER.value))
+# Of all who act for it.
+_ACTS = OrganisationMember.role != MemberRole.FORMER.value
+
+
 def find_member(
     session: Session, owner_id: UUID, user_id: UUID, *, lock: bool = False
 ) -> OrganisationMember | None:
+    """Besides the owner."""
     statement = select(OrganisationMember).where(
-        OrganisationMember.owner_id == owner_id, OrganisationMember.user_id == user_id
+        OrganisationMember.owner_id == owner_id, OrganisationMember.user_id == user_id, _MEMBERS
     )
     if lock:
         statement = statement.with_for_update()
@@ -55,13 +64,14 @@ def page_members(
     session: Session, owner_id: UUID, query: PageQuery
 ) -> tuple[list[OrganisationMember], str | None]:
     """Who came first is first."""
-    statement = select(OrganisationMember).where(OrganisationMember.owner_id == owner_id)
+    statement = select(OrganisationMember).where(OrganisationMember.owner_id == owner_id, _MEMBERS)
     key = (OrganisationMember.joined_at, OrganisationMember.user_id)
     return fetch_page(session, statement, key, query, newest_first=False)
 
 
 def count_members(session: Session, owner_id: UUID) -> int:
-    statement = select(func.count()).where(OrganisationMember.owner_id == owner_id)
+    """Besides the owner."""
+    statement = select(func.count()).where(OrganisationMember.owner_id == owner_id, _MEMBERS)
     return session.scalar(statement) or 0
 
 
@@ -160,10 +170,12 @@ def count_invitations(
 
 def belongs_to(session: Session, owner_id: UUID, phone: str) -> bool:
     """Whether this phone is the owner's, a member's or a driver's of his."""
-    member = exists().where(OrganisationMember.user_id == User.id, OrganisationMember.owner_id == owner_id)
-    statement = select(User.id).where(
-        User.phone == phone, or_(User.id == owner_id, User.carrier_id == owner_id, member)
+    member = exists().where(
+        OrganisationMember.user_id == User.id, OrganisationMember.owner_id == owner_id, _ACTS
     )
+    # Who founded it and handed it over counts as a member, if he is one.
+    founder = (User.id == owner_id) & ~handed_over(owner_id)
+    statement = select(User.id).where(User.phone == phone, or_(founder, User.carrier_id == owner_id, member))
     return session.scalar(statement) is not None
 
 

@@ -116,13 +116,16 @@ class Business:
     owner_id: UUID
     role: Role
     disabled: bool
-    # of another business: then this one is nobody's any more
-    is_member: bool
+    # he acts for another business, and handed this one to nobody
+    nobodys: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Joiner:
-    """`holdings`: what of his own is still under way, such as `vehicles`; he would no longer see it."""
+    """`holdings`: what of his own is still under way, such as `vehicles`; he would no longer see it.
+
+    `member_of`: also of his own business, as its owner.
+    """
 
     user_id: UUID
     role: Role
@@ -132,7 +135,7 @@ class Joiner:
 
 
 def check_business_open(business: Business) -> None:
-    if business.disabled or business.is_member:
+    if business.disabled or business.nobodys:
         raise Conflict("organisation_closed", "This organisation does not exist any more.")
 
 
@@ -147,7 +150,7 @@ def check_joins(joiner: Joiner, business: Business) -> None:
             "role_mismatch",
             f"Your account is that of a {joiner.role}, the organisation's that of a {business.role}.",
         )
-    if joiner.member_of is not None or joiner.user_id == business.owner_id:
+    if joiner.member_of is not None:
         raise Conflict("already_member", "A user is a member of one organisation at most.")
     if joiner.holdings:
         raise Conflict(
@@ -166,7 +169,7 @@ def check_changes(actor: Actor, member: MemberSnapshot, role: MemberRole) -> Non
     """May the actor give this member this role? Raises Forbidden, Conflict `owner_stays`."""
     check_manages(actor)
     if role is MemberRole.OWNER:
-        raise Conflict("owner_stays", "What belongs to a business belongs to its owner: he stays it.")
+        raise Conflict("owner_stays", "Nobody is made owner like that: the owner hands the business over.")
     _check_manager_is_the_owners(actor, {member.role.value, role.value})
 
 
@@ -182,3 +185,5 @@ def check_leaves(actor: Actor) -> None:
     check_business(actor)
     if actor.acts_for is None:
         raise Conflict("not_a_member", "You are a member of no organisation.")
+    if actor.member_role is MemberRole.OWNER:
+        raise Conflict("owner_stays", "The owner stays: hand the business over first.")

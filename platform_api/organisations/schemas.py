@@ -16,9 +16,13 @@ MEMBER_ROLES = Literal[MemberRole.MANAGER, MemberRole.MEMBER, MemberRole.VIEWER]
 
 
 class OrganisationOut(BaseModel):
-    """The business you act for. `people`: its owner and its members."""
+    """The business you act for. `owner_id`: what it is known by everywhere, the account that it began with.
+
+    `owner_user_id`: the person who owns it now. `people`: its owner and its members.
+    """
 
     owner_id: UUID
+    owner_user_id: UUID
     owner_name: str
     name: str
     role: Role
@@ -30,7 +34,8 @@ class OrganisationOut(BaseModel):
     def of(cls, organisation: Organisation) -> Self:
         owner = organisation.owner
         return cls(
-            owner_id=owner.id,
+            owner_id=organisation.id,
+            owner_user_id=owner.id,
             owner_name=owner.name,
             name=organisation.name,
             role=Role(owner.role),

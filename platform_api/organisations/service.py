@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
@@ -16,9 +17,10 @@ from platform_api.actor import Actor, MemberRole, Role
 from platform_api.errors import Conflict, NotFound
 from platform_api.fleet.rules import check_joins as check_drives
 from platform_api.languages import Language
-from platform_api.organisations import notices, repository, rules
+from platform_api.organisations import notices, repository, rules, standing
 from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import InvitationState, JoinsAs
+from platform_api.ownership.repository import close_to as close_handovers
 from platform_api.pagination import PageQuery
 from platform_api.sms.service import queue as queue_sms
 from platform_api.versions import check_version
@@ -26,8 +28,9 @@ from platform_api.versions import check_version
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The business that the actor acts for, himself included in `people`."""
+    """The business that the actor acts for, himself included in `people`. `id`: what all its things are keyed by."""
 
+    id: UUID
     owner: User
     name: str
     your_role: MemberRole
@@ -51,10 +54,10 @@ class Shown:
 
 def get_organisation(session: Session, actor: Actor) -> Organisation:
     rules.check_business(actor)
-    owner = session.get_one(User, actor.party_id)
-    name = repository.business_names(session, [owner.id])[owner.id]
-    people = 1 + repository.count_members(session, owner.id)
-    return Organisation(owner, name, actor.member_role, people)
+    owner = standing.owners(session, [actor.party_id])[actor.party_id]
+    name = repository.business_names(session, [actor.party_id])[actor.party_id]
+    people = 1 + repository.count_members(session, actor.party_id)
+    return Organisation(actor.party_id, owner, name, actor.member_role, people)
 
 
 # Invitations -----------------------------------------------------------------
@@ -69,7 +72,7 @@ def invite(session: Session, actor: Actor, *, phone: str, joins_as: JoinsAs, now
     rules.check_invites(actor, joins_as)
     number = normalise_phone(phone)
     owner = repository.lock_users(session, [actor.party_id])[actor.party_id]
-    rules.check_business_open(_business(session, owner))
+    rules.check_business_open(business_of(session, owner))
     if repository.belongs_to(session, owner.id, number):
         raise Conflict("already_member", "This phone number is that of one of yours.")
     repository.expire_due(session, now, owner_id=owner.id)
@@ -144,24 +147,33 @@ def accept(session: Session, actor: Actor, invitation_id: UUID, now: datetime) -
 
 
 def _join_as_driver(session: Session, user: User, owner: User) -> None:
-    rules.check_business_open(_business(session, owner))
+    rules.check_business_open(business_of(session, owner))
     check_drives(role=Role(user.role), disabled=user.disabled, carrier_id=user.carrier_id, carrier=owner.id)
     user.carrier_id = owner.id
 
 
 def _join(session: Session, user: User, owner: User, row: Invitation, now: datetime) -> None:
-    current = repository.membership(session, user.id)
+    current = repository.membership(session, user.id, lock=True)
+    # What he handed over is not his own any more, and a former member of it joins it again like anybody.
+    handed_over = standing.is_handed_over(session, user.id)
+    own = user.id if user.id == owner.id and not handed_over else None
+    left = current is None or current.role == MemberRole.FORMER.value
     joiner = rules.Joiner(
         user_id=user.id,
         role=Role(user.role),
-        member_of=None if current is None else current.owner_id,
+        member_of=own if current is None or left else current.owner_id,
         carrier_id=user.carrier_id,
-        holdings=repository.holdings(session, user.id),
+        holdings=[] if handed_over else repository.holdings(session, user.id),
     )
-    rules.check_joins(joiner, _business(session, owner))
-    # Whom he invited to his own business would join what is nobody's any more.
-    repository.close_open(session, user.id, InvitationState.REVOKED, now)
-    session.add(OrganisationMember(user_id=user.id, owner_id=owner.id, role=row.joins_as, joined_at=now))
+    rules.check_joins(joiner, business_of(session, owner))
+    if not handed_over:
+        # Whom he invited to his own business would join what is nobody's any more.
+        repository.close_open(session, user.id, InvitationState.REVOKED, now)
+    if current is None:
+        session.add(OrganisationMember(user_id=user.id, owner_id=owner.id, role=row.joins_as, joined_at=now))
+    else:
+        current.owner_id, current.role, current.joined_at = owner.id, row.joins_as, now
+        current.version += 1
 
 
 def decline(session: Session, actor: Actor, invitation_id: UUID, now: datetime) -> Shown:
@@ -211,17 +223,37 @@ def change_member(
     return member
 
 
-def remove_member(session: Session, actor: Actor, user_id: UUID) -> None:
-    """From the next request on he acts for himself again."""
+def remove_member(session: Session, actor: Actor, user_id: UUID, now: datetime) -> None:
+    """From the next request on he acts for himself again; who founded a business and handed it over, for nobody."""
+    close_handovers(session, actor.party_id, user_id, now)
     member = get_member(session, actor, user_id, lock=True)
     rules.check_removes(actor, _member(member.row))
-    session.delete(member.row)
+    _end(session, member.row)
 
 
-def leave(session: Session, actor: Actor) -> None:
-    """Raises Conflict `not_a_member`; the owner cannot go, he closes his account."""
+def _end(session: Session, row: OrganisationMember) -> None:
+    if standing.is_handed_over(session, row.user_id):
+        row.owner_id, row.role = row.user_id, MemberRole.FORMER.value
+        row.version += 1
+    else:
+        session.delete(row)
+
+
+def end_membership(session: Session, user_id: UUID, now: datetime) -> None:
+    """Of whoever is erased; he owns no business of others. Nothing where he is no member."""
+    row = repository.membership(session, user_id)
+    if row is None:
+        return
+    close_handovers(session, row.owner_id, user_id, now)
+    row = repository.membership(session, user_id, lock=True)
+    if row is not None:
+        _end(session, row)
+
+
+def leave(session: Session, actor: Actor, now: datetime) -> None:
+    """Raises Conflict `not_a_member`, `owner_stays`: the owner hands the business over first."""
     rules.check_leaves(actor)
-    remove_member(session, actor, actor.user_id)
+    remove_member(session, actor, actor.user_id, now)
 
 
 # Inside ----------------------------------------------------------------------
@@ -231,9 +263,9 @@ def _phone(session: Session, actor: Actor) -> str:
     return session.get_one(User, actor.user_id).phone
 
 
-def _business(session: Session, owner: User) -> rules.Business:
-    is_member = repository.membership(session, owner.id) is not None
-    return rules.Business(owner.id, Role(owner.role), owner.disabled, is_member)
+def business_of(session: Session, founder: User) -> rules.Business:
+    nobodys = session.scalar(select(standing.nobodys(founder.id))) is True
+    return rules.Business(founder.id, Role(founder.role), founder.disabled, nobodys)
 
 
 def _snapshot(row: Invitation) -> rules.InvitationSnapshot:

@@ -1,12 +1,15 @@
-"""What a driver's copy holds: one part a file, each a query over what is his. Read only, and read in pieces."""
+"""What a copy holds, of everybody and of drivers: one part a file, each a query over what is his. Read only, and read in pieces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import TextClause, text
 
 from platform_api.orders.crew_since import BOTH_SINCE
+
+# Whether the business of this account is still its own.
+OWN = "NOT EXISTS (SELECT FROM organisation_members h WHERE h.owner_id = :subject AND h.role = 'owner')"
 
 # Positions of vehicles are his while he drove an order with them: from when he and the vehicle were put on it to its end.
 WINDOWS = f"""
@@ -26,15 +29,15 @@ class Part:
     query: TextClause
 
 
-def _part(name: str, french: str, english: str, query: str) -> Part:
+def part(name: str, french: str, english: str, query: str) -> Part:
     return Part(name, (french, english), text(query))
 
 
 # One object each, as JSON.
 OBJECTS: Final[Mapping[str, Part]] = {
-    part.name: part
-    for part in (
-        _part(
+    one.name: one
+    for one in (
+        part(
             "account",
             "votre compte",
             "your account",
@@ -46,9 +49,9 @@ OBJECTS: Final[Mapping[str, Part]] = {
     )
 }
 
-# Rows, as CSV.
+# Rows, as CSV: all of a driver's.
 TABLES: Final[tuple[Part, ...]] = (
-    _part(
+    part(
         "devices",
         "vos téléphones, et depuis quand",
         "your phones, and since when",
@@ -57,7 +60,7 @@ TABLES: Final[tuple[Part, ...]] = (
         FROM phone_owners o JOIN devices d ON d.id = o.device_id WHERE o.user_id = :subject ORDER BY o.id
         """,
     ),
-    _part(
+    part(
         "phone_pings",
         "les positions envoyées par vos téléphones",
         "positions that your phones sent",
@@ -72,7 +75,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE o.user_id = :subject
         """,
     ),
-    _part(
+    part(
         "phone_presence",
         "quand vos téléphones étaient connectés",
         "when your phones were connected",
@@ -83,7 +86,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE o.user_id = :subject ORDER BY c.id
         """,
     ),
-    _part(
+    part(
         "phone_days",
         "combien de positions vos téléphones ont envoyées chaque jour, et combien ont été refusées",
         "how many positions your phones sent each day, and how many were refused",
@@ -96,7 +99,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE o.user_id = :subject ORDER BY d.uid, a.day
         """,
     ),
-    _part(
+    part(
         "duty_periods",
         "vos périodes de service",
         "your duty periods",
@@ -105,7 +108,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE user_id = :subject ORDER BY started_at
         """,
     ),
-    _part(
+    part(
         "orders",
         "les commandes que vous avez conduites",
         "orders that you drove",
@@ -117,7 +120,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE o.driver_id = :subject ORDER BY o.assigned_at, o.id
         """,
     ),
-    _part(
+    part(
         "order_actions",
         "ce que vous avez confirmé vous-même",
         "what you confirmed yourself",
@@ -126,7 +129,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE actor_id = :subject ORDER BY id
         """,
     ),
-    _part(
+    part(
         "statements",
         "ce que vous avez envoyé pour vos commandes, pris en compte ou non",
         "what you sent for your orders, taken or not",
@@ -135,7 +138,7 @@ TABLES: Final[tuple[Part, ...]] = (
         FROM driver_actions WHERE user_id = :subject ORDER BY at, id
         """,
     ),
-    _part(
+    part(
         "visits",
         "les lieux visités par le véhicule pendant vos commandes",
         "places the vehicle visited during your orders",
@@ -146,7 +149,7 @@ TABLES: Final[tuple[Part, ...]] = (
         JOIN geofences g ON g.id = v.geofence_id ORDER BY v.entered_at, v.id
         """,  # noqa: S608 - a constant of this module
     ),
-    _part(
+    part(
         "intervals",
         "trajets, arrêts et événements du véhicule pendant vos commandes",
         "trips, stops and events of the vehicle during your orders",
@@ -158,24 +161,25 @@ TABLES: Final[tuple[Part, ...]] = (
         ORDER BY i.started_at, i.id
         """,  # noqa: S608 - a constant of this module
     ),
-    _part(
+    part(
         "profile",
         "ce que vous avez dit de vous-même",
         "what you said of yourself",
         "SELECT language, email, address, version, updated_at FROM profiles WHERE user_id = :subject",
     ),
-    _part(
+    part(
         "papers",
         "les documents que vous avez envoyés, et leur vérification",
         "documents that you sent, and their review",
-        """
+        f"""
         SELECT d.id, d.kind, d.number, d.expires_on, d.state, d.reason, d.submitted_at, d.decided_at, f.name AS file_name,
                p.page, f.media_type, f.sha256
         FROM kyc_documents d LEFT JOIN kyc_pages p ON p.document_id = d.id LEFT JOIN files f ON f.id = p.file_id
-        WHERE d.party_id = :subject ORDER BY d.submitted_at, d.id, p.page
-        """,
+        WHERE d.party_id = :subject AND (d.kind IN ('identity_card', 'passport') OR {OWN})
+        ORDER BY d.submitted_at, d.id, p.page
+        """,  # noqa: S608 - a constant of this module
     ),
-    _part(
+    part(
         "fleet_documents",
         "vos documents de chauffeur (permis, pièces), remplacés compris",
         "your documents as a driver (licence, identity), replaced ones included",
@@ -186,7 +190,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE d.driver_id = :subject ORDER BY d.created_at, d.id
         """,
     ),
-    _part(
+    part(
         "invitations",
         "les invitations reçues à votre numéro",
         "invitations to your number",
@@ -196,7 +200,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE u.id = :subject ORDER BY i.created_at, i.id
         """,
     ),
-    _part(
+    part(
         "sessions",
         "vos connexions",
         "your sign-ins",
@@ -205,7 +209,7 @@ TABLES: Final[tuple[Part, ...]] = (
         FROM sign_in_sessions WHERE user_id = :subject ORDER BY created_at, id
         """,
     ),
-    _part(
+    part(
         "text_messages",
         "les SMS que nous vous avons envoyés",
         "the text messages that we sent you",
@@ -214,7 +218,7 @@ TABLES: Final[tuple[Part, ...]] = (
         WHERE u.id = :subject ORDER BY m.id
         """,
     ),
-    _part(
+    part(
         "access_log",
         "qui a consulté vos positions ou vos données",
         "who looked at your positions or your data",
@@ -223,7 +227,7 @@ TABLES: Final[tuple[Part, ...]] = (
         FROM access_log a LEFT JOIN users u ON u.id = a.actor_id WHERE a.subject_id = :subject ORDER BY a.id
         """,
     ),
-    _part(
+    part(
         "requests",
         "vos demandes de copie et d'effacement",
         "your requests for copies and erasures",
@@ -236,12 +240,21 @@ TABLES: Final[tuple[Part, ...]] = (
 )
 
 
-def read_me() -> str:
+# What everybody has.
+_OF_EVERYBODY = frozenset(
+    {
+        "order_actions", "profile", "papers", "invitations", "sessions", "text_messages", "access_log", "requests"
+    }
+)  # fmt: skip
+COMMON: Final[tuple[Part, ...]] = tuple(one for one in TABLES if one.name in _OF_EVERYBODY)
+
+
+def read_me(tables: Sequence[Part]) -> str:
     """What each file is."""
-    parts = [*((f"{part.name}.json", part) for part in OBJECTS.values())]
-    parts += [(f"{part.name}.csv", part) for part in TABLES]
-    french = "\n".join(f"- {name} : {part.what[0]}" for name, part in parts)
-    english = "\n".join(f"- {name}: {part.what[1]}" for name, part in parts)
+    parts = [*((f"{one.name}.json", one) for one in OBJECTS.values())]
+    parts += [(f"{one.name}.csv", one) for one in tables]
+    french = "\n".join(f"- {name} : {one.what[0]}" for name, one in parts)
+    english = "\n".join(f"- {name}: {one.what[1]}" for name, one in parts)
     return (
         "Copie de vos données personnelles (loi 2008-12 du Sénégal). Heures en UTC, coordonnées WGS 84.\n"
         "Dans un fichier CSV, un texte qui commence par = + - @ est précédé d'une apostrophe.\n"

@@ -1,4 +1,4 @@
-"""/api/v1/privacy/: a driver's rights over his data: a copy of it, its erasure, and who looked at it."""
+"""/api/v1/privacy/: a person's rights over his data: a copy of it, its erasure, and who looked at it."""
 
 from uuid import UUID
 
@@ -27,8 +27,7 @@ router = APIRouter(prefix="/api/v1/privacy", tags=["privacy"])
     responses=errors(
         "role_not_allowed",
         "subject_missing",
-        "driver_not_found",
-        "not_a_driver",
+        "user_not_found",
         "already_erased",
         "export_in_progress",
         "too_many_exports",
@@ -82,10 +81,11 @@ def download_export(export_id: UUID, session: SessionDep, actor: CurrentActor, n
     responses=errors(
         "role_not_allowed",
         "subject_missing",
-        "driver_not_found",
-        "not_a_driver",
+        "user_not_found",
+        "administrator_stays",
         "already_erased",
         "order_under_way",
+        "own_business_open",
         "erasure_confirmed",
     ),
 )
@@ -113,7 +113,12 @@ def get_erasure(erasure_id: UUID, session: SessionDep, actor: CurrentActor) -> E
 @router.post(
     "/erasures/{erasure_id}/confirm/",
     responses=errors(
-        "erasure_not_found", "order_under_way", "erasure_not_open", "confirmation_expired", "wrong_code"
+        "erasure_not_found",
+        "order_under_way",
+        "own_business_open",
+        "erasure_not_open",
+        "confirmation_expired",
+        "wrong_code",
     ),
 )
 def confirm_erasure(

@@ -15,7 +15,9 @@ from platform_api.duty.models import DutyPeriod
 from platform_api.execution.models import DriverAction
 from platform_api.fleet_documents import service as fleet_documents
 from platform_api.kyc import service as kyc
+from platform_api.kyc.rules import IDENTITY, Kind
 from platform_api.orders.models import OrderHistory
+from platform_api.organisations import standing
 from platform_api.organisations.models import Invitation
 from platform_api.privacy.models import PhoneErasure
 from platform_api.privacy.rules import PhoneSpan, erased_uid, hash_uid
@@ -103,10 +105,12 @@ def delete_duty(session: Session, subject_id: UUID) -> int:
 def delete_said_of_himself(session: Session, subject: User, now: datetime) -> dict[str, int]:
     """Papers and documents with their files, profile, invitations and proposals to his number; rows by kind."""
     invitations = delete(Invitation).where(Invitation.phone == subject.phone).returning(Invitation.id)
+    # What proves the business and what it is called goes on with who has it now.
+    handed_over = standing.is_handed_over(session, subject.id)
     return {
-        "papers": kyc.erase(session, subject.id),
+        "papers": kyc.erase(session, subject.id, IDENTITY if handed_over else tuple(Kind)),
         "fleet_documents": fleet_documents.erase(session, subject.id),
-        "profile": profiles.erase_of(session, subject.id),
+        "profile": profiles.erase_of(session, subject.id, keep_business=handed_over),
         "proposals": brokerage.forget_number(session, subject.phone, now),
         "invitations": len(session.scalars(invitations).all()),
     }

@@ -2,7 +2,7 @@
 
 `close`: he can no longer sign in, nor his phones send; what is only his goes. `telemetry`: ingest erases the positions
 of his phones and is waited for. `history`: what orders keep loses his positions. `account`: his number and name go, and
-what is left of him is a pseudonym on the orders he drove. Running any of it twice changes nothing more.
+what is left of him is a pseudonym on the orders he drove, gave or carried. Running any of it twice changes nothing more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,10 @@ from config.database import after_commit
 from config.settings import get_settings
 from platform_api import spool
 from platform_api.accounts.models import User
+from platform_api.actor import Role
 from platform_api.detention import forgetting as detention
-from platform_api.privacy import access, erase_store, repository, rules
+from platform_api.organisations import standing
+from platform_api.privacy import access, business, erase_store, repository, rules
 from platform_api.privacy.access import Access
 from platform_api.privacy.models import Erasure, PhoneErasure
 from platform_api.privacy.rules import ErasureState, ErasureStep, ExportState
@@ -52,12 +54,13 @@ def _begin(session: Session, erasure: Erasure, now: datetime) -> Progress:
     with session.begin_nested() as trial:
         # Whoever gives him an order holds his vehicle, then him: after these two, an order is seen, or not given.
         erase_store.take_off_vehicles(session, erasure.subject_id)
-        repository.find_subject(session, erasure.subject_id, lock=True)
-        under_way = repository.orders_under_way(session, erasure.subject_id)
-        if under_way:
+        subject = repository.find_subject(session, erasure.subject_id, lock=True)
+        assert subject is not None  # accounts are never deleted
+        erasure_held_by = rules.reason_of(business.held_by(session, subject))
+        if erasure_held_by is not None:
             trial.rollback()
-    erasure.held_by = "order_under_way" if under_way else None
-    if under_way:
+    erasure.held_by = erasure_held_by
+    if erasure_held_by is not None:
         return Progress.WAIT
     erasure.state, erasure.started_at, erasure.step = ErasureState.RUNNING.value, now, ErasureStep.CLOSE.value
     return _close(session, erasure, now)
@@ -66,7 +69,11 @@ def _begin(session: Session, erasure: Erasure, now: datetime) -> Progress:
 def _close(session: Session, erasure: Erasure, now: datetime) -> Progress:
     subject = repository.find_subject(session, erasure.subject_id, lock=True)
     assert subject is not None  # accounts are never deleted
-    subject.disabled, subject.carrier_id = True, None
+    # The key of a business that another has must not shut it out; he gets in no more without a number.
+    subject.disabled, subject.carrier_id = not standing.is_handed_over(session, subject.id), None
+    business.leave(session, subject, now)
+    for name, count in business.close(session, subject, now).items():
+        _count(erasure, name, count)
     _count(erasure, "sessions", erase_store.delete_sessions(session, subject.id))
     _count(erasure, "duty_periods", erase_store.delete_duty(session, subject.id))
     _take_said(session, erasure, subject, now)
@@ -141,8 +148,12 @@ def _account(session: Session, erasure: Erasure, now: datetime) -> Progress:
     assert subject is not None
     # Since `close` somebody may have invited his number.
     _take_said(session, erasure, subject, now)
+    # And where his account is not disabled he may have signed in.
+    _count(erasure, "sessions", erase_store.delete_sessions(session, subject.id))
+    phone, name = rules.pseudonym(subject.id, Role(subject.role))
+    business.forget_named(session, subject, name)
     erase_store.forget_number(session, subject.phone)
-    subject.phone, subject.name = rules.pseudonym(subject.id)
+    subject.phone, subject.name = phone, name
     subject.password_hash = _NO_PASSWORD
     # Since `close` he could not ask for another copy, but an administrator could.
     for export in repository.exports_of(session, subject.id):

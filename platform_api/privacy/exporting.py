@@ -1,4 +1,4 @@
-"""Writes a driver's copy: a ZIP of JSON and CSV, row by row from a cursor of the server, in bounded memory."""
+"""Writes a person's copy: a ZIP of JSON and CSV, row by row from a cursor of the server, in bounded memory."""
 
 import csv
 import io
@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import IO
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from config.database import get_engine
 from platform_api import spool
+from platform_api.accounts.models import User
+from platform_api.actor import Role
 from platform_api.csv_cells import cells, plain
-from platform_api.privacy.contents import OBJECTS, TABLES, Part, read_me
+from platform_api.organisations.rules import BUSINESSES
+from platform_api.privacy import business_contents
+from platform_api.privacy.contents import COMMON, OBJECTS, TABLES, Part, read_me
 from platform_api.privacy.rules import copy_name
 
 ROWS_AT_ONCE = 2_000
@@ -51,16 +55,24 @@ def _hold(connection: Connection, export_id: UUID) -> None:
 def _write(connection: Connection, file: IO[bytes], subject_id: UUID, tell: Tell) -> int:
     rows = 0
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        archive.writestr("README.txt", read_me())
+        tables = _tables_of(connection, subject_id)
+        archive.writestr("README.txt", read_me(tables))
         for name, part in OBJECTS.items():
             row = connection.execute(part.query, {"subject": subject_id}).mappings().one()
             archive.writestr(f"{name}.json", json.dumps(plain(dict(row)), ensure_ascii=False, indent=2))
-        for part in TABLES:
+        for part in tables:
             tell(part.name, rows)
             # ZIP64, as nobody knows beforehand how much it will be.
             with archive.open(f"{part.name}.csv", "w", force_zip64=True) as raw:
                 rows = _write_table(connection, raw, part, subject_id, rows, tell)
     return rows
+
+
+def _tables_of(connection: Connection, subject_id: UUID) -> tuple[Part, ...]:
+    role = Role(connection.execute(select(User.role).where(User.id == subject_id)).scalar_one())
+    if role is Role.DRIVER:
+        return TABLES
+    return (*COMMON, *business_contents.TABLES) if role in BUSINESSES else COMMON
 
 
 def _write_table(

@@ -11,7 +11,7 @@ from platform_api.models_base import Base
 
 
 class DataExport(Base):
-    """A copy of one driver's data; the file is in MESS_EXPORT_DIR, named by `id`."""
+    """A copy of one person's data; the file is in MESS_EXPORT_DIR, named by `id`."""
 
     __tablename__ = "data_exports"
 

@@ -1,4 +1,4 @@
-"""Rights of a driver over his data (Senegal's law 2008-12): who may ask for what, and what an erasure leaves. Pure."""
+"""Rights of a person over his data (Senegal's law 2008-12): who may ask for what, and what an erasure leaves. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ErasureStep(StrEnum):
 
 
 def subject_of(actor: Actor, subject_id: UUID | None) -> UUID:
-    """Whose data is meant: a driver's own, or anyone's for an administrator.
+    """Whose data is meant: one's own, or anyone's for an administrator.
 
     Raises Forbidden `role_not_allowed`, Invalid `subject_missing`.
     """
@@ -54,17 +54,21 @@ def subject_of(actor: Actor, subject_id: UUID | None) -> UUID:
         if subject_id is None:
             raise Invalid("subject_missing", "An administrator says whose data: subject_id.")
         return subject_id
-    if actor.role is not Role.DRIVER or subject_id not in (None, actor.user_id):
-        raise Forbidden("role_not_allowed", "Only the driver himself and administrators.")
+    if subject_id not in (None, actor.user_id):
+        raise Forbidden("role_not_allowed", "Only the person himself and administrators.")
     return actor.user_id
 
 
-def check_subject(role: Role, *, phone: str) -> None:
-    """Raises Conflict `not_a_driver`, `already_erased`."""
-    if role is not Role.DRIVER:
-        raise Conflict("not_a_driver", "This account is not that of a driver.")
+def check_subject(*, phone: str) -> None:
+    """Raises Conflict `already_erased`."""
     if is_erased(phone):
-        raise Conflict("already_erased", "This driver's data has been erased.")
+        raise Conflict("already_erased", "This person's data has been erased.")
+
+
+def check_erasable(role: Role, *, is_superuser: bool) -> None:
+    """What administrators did must have a name. Raises Conflict `administrator_stays`."""
+    if is_superuser or role is Role.ADMINISTRATOR:
+        raise Conflict("administrator_stays", "First this person must be an administrator no more.")
 
 
 def may_see(actor: Actor, subject_id: UUID) -> bool:
@@ -112,9 +116,20 @@ class ErasureSnapshot:
     created_at: datetime
 
 
-def check_no_order(orders_under_way: int) -> None:
-    if orders_under_way:
-        raise Conflict("order_under_way", "The driver is on an order: first it must be delivered.")
+def reason_of(held: Sequence[str]) -> str | None:
+    """The code of why an erasure must wait; `held`: what of his is under way."""
+    if not held:
+        return None
+    return "order_under_way" if "orders" in held else "own_business_open"
+
+
+def check_nothing_open(held: Sequence[str]) -> None:
+    """Raises Conflict `order_under_way`, `own_business_open`."""
+    reason = reason_of(held)
+    if reason == "order_under_way":
+        raise Conflict("order_under_way", "An order is under way: first it must end.")
+    if reason is not None:
+        raise Conflict("own_business_open", f"First end what is your own: {', '.join(held)}.")
 
 
 def check_not_confirmed(state: ErasureState) -> None:
@@ -122,10 +137,10 @@ def check_not_confirmed(state: ErasureState) -> None:
         raise Conflict("erasure_confirmed", "An erasure of this data is confirmed already.")
 
 
-def confirm(erasure: ErasureSnapshot, code: str, *, orders_under_way: int, now: datetime) -> bool:
+def confirm(erasure: ErasureSnapshot, code: str, *, held: Sequence[str], now: datetime) -> bool:
     """True = it waits from now on; False = it was confirmed before.
 
-    Raises Conflict `erasure_not_open`, `confirmation_expired`, `order_under_way`, Invalid `wrong_code`.
+    Raises Conflict `erasure_not_open`, `confirmation_expired`, `order_under_way`, `own_business_open`, Invalid `wrong_code`.
     """
     if erasure.state is not ErasureState.ASKED:
         if erasure.state in (ErasureState.WAITING, ErasureState.RUNNING):
@@ -135,7 +150,7 @@ def confirm(erasure: ErasureSnapshot, code: str, *, orders_under_way: int, now: 
         raise Conflict("confirmation_expired", "Too late to confirm this one. Ask again.")
     if not compare_digest(hash_code(code), erasure.code_hash):
         raise Invalid("wrong_code", "This is not the code of this erasure.")
-    check_no_order(orders_under_way)
+    check_nothing_open(held)
     return True
 
 
@@ -151,9 +166,9 @@ def withdraw(state: ErasureState) -> bool:
 # What is left ----------------------------------------------------------------
 
 
-def pseudonym(user_id: UUID) -> tuple[str, str]:
+def pseudonym(user_id: UUID, role: Role) -> tuple[str, str]:
     """Phone number and name of an erased account: unique, and nobody's."""
-    return f"{ERASED_PHONE_PREFIX}{user_id}", f"Erased driver {user_id.hex[:8]}"
+    return f"{ERASED_PHONE_PREFIX}{user_id}", f"Erased {role} {user_id.hex[:8]}"
 
 
 def is_erased(phone: str) -> bool:

@@ -16,7 +16,7 @@ MAX_CODE_CHARS = 64
 
 
 class SubjectIn(StrictBody):
-    """`subject_id`: for administrators; a driver asks for himself."""
+    """`subject_id`: for administrators; everybody else asks for himself."""
 
     subject_id: UUID | None = None
 

@@ -13,7 +13,7 @@ from config.settings import get_settings
 from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
 from platform_api.errors import NotFound
-from platform_api.privacy import access, repository, rules
+from platform_api.privacy import access, business, repository, rules
 from platform_api.privacy.access import Access
 from platform_api.privacy.models import DataExport, Erasure
 from platform_api.privacy.rules import ErasureState, ExportState, copy_name
@@ -67,7 +67,8 @@ def open_export(session: Session, actor: Actor, export_id: UUID, *, now: datetim
 def ask_erasure(session: Session, actor: Actor, subject_id: UUID | None, *, now: datetime) -> AskedErasure:
     """The first of two steps. Asked again before it was confirmed, there is a new code; after that, a Conflict."""
     subject = _subject(session, actor, subject_id, lock=True)
-    rules.check_no_order(repository.orders_under_way(session, subject.id))
+    rules.check_erasable(Role(subject.role), is_superuser=subject.is_superuser)
+    rules.check_nothing_open(business.held_by(session, subject))
     code = secrets.token_hex(4)
     erasure = repository.open_erasure(session, subject.id)
     if erasure is None:
@@ -94,8 +95,9 @@ def confirm_erasure(session: Session, actor: Actor, erasure_id: UUID, code: str,
     """It begins when the time to withdraw it is over. Again is harmless."""
     erasure = get_erasure(session, actor, erasure_id, lock=True)
     snapshot = rules.ErasureSnapshot(ErasureState(erasure.state), erasure.code_hash, erasure.created_at)
-    orders = repository.orders_under_way(session, erasure.subject_id)
-    if rules.confirm(snapshot, code, orders_under_way=orders, now=now):
+    subject = repository.find_subject(session, erasure.subject_id)
+    assert subject is not None  # accounts are never deleted
+    if rules.confirm(snapshot, code, held=business.held_by(session, subject), now=now):
         erasure.state, erasure.confirmed_at = ErasureState.WAITING.value, now
         erasure.due_at = now + timedelta(days=get_settings().erasure_wait_days)
         access.note(session, actor, erasure.subject_id, Access.ERASURE_CONFIRMED, now=now)
@@ -114,6 +116,6 @@ def _subject(session: Session, actor: Actor, subject_id: UUID | None, *, lock: b
     user_id = rules.subject_of(actor, subject_id)
     user = repository.find_subject(session, user_id, lock=lock)
     if user is None:
-        raise NotFound("driver_not_found", "There is no such driver.")
-    rules.check_subject(Role(user.role), phone=user.phone)
+        raise NotFound("user_not_found", "There is no such user.")
+    rules.check_subject(phone=user.phone)
     return user

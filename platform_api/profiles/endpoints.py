@@ -36,6 +36,7 @@ def read_me(session: SessionDep, actor: CurrentActor, now: NowDep, response: Res
     responses=errors(
         "role_not_allowed",
         "managers_only",
+        "company_name_missing",
         "invalid_if_match",
         "version_mismatch",
         "invalid_email",

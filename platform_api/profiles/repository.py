@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
-from platform_api.organisations.models import OrganisationMember
+from platform_api.organisations.standing import nobodys
 from platform_api.profiles.models import Profile
 
 
@@ -36,10 +36,9 @@ def empty(user_id: UUID, now: datetime) -> Profile:
 
 
 def find_party(session: Session, party_id: UUID) -> tuple[User, bool, Profile | None] | None:
-    """The account, whether it acts for another, and its profile."""
-    is_member = exists().where(OrganisationMember.user_id == User.id)
+    """The account, whether it is nobody's business any more, and its profile."""
     statement = (
-        select(User, is_member, Profile)
+        select(User, nobodys(User.id), Profile)
         .outerjoin(Profile, Profile.user_id == User.id)
         .where(User.id == party_id)
     )
@@ -47,9 +46,14 @@ def find_party(session: Session, party_id: UUID) -> tuple[User, bool, Profile | 
     return None if row is None else (row[0], row[1], row[2])
 
 
-def erase_of(session: Session, user_id: UUID) -> int:
+def erase_of(session: Session, user_id: UUID, *, keep_business: bool = False) -> int:
+    """`keep_business`: another has it now, with its name and numbers."""
     profile = session.get(Profile, user_id)
     if profile is None:
         return 0
-    session.delete(profile)
+    if keep_business:
+        profile.language, profile.email, profile.address = None, None, ""
+        profile.version += 1
+    else:
+        session.delete(profile)
     return 1

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
 from platform_api.actor import Actor, Role
-from platform_api.errors import NotFound
+from platform_api.errors import Conflict, NotFound
 from platform_api.kyc import service as kyc
+from platform_api.organisations import standing
 from platform_api.organisations.repository import lock_users
 from platform_api.organisations.rules import BUSINESSES
 from platform_api.profiles import repository, rules
@@ -78,6 +79,8 @@ def change_me(
         rules.check_changes_business(actor)
     given = {field: _normal(field, value) for field, value in changes.items()}
     lock_users(session, [actor.user_id, actor.party_id])
+    if given.get("company_name") == "" and standing.is_handed_over(session, actor.party_id):
+        raise Conflict("company_name_missing", "A business that was handed over keeps a name of its own.")
     me = read_me(session, actor, now)
     check_version(me.version, expected)
     renamed = given.pop("name", None)

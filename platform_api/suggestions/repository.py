@@ -21,6 +21,16 @@ v.id AS vehicle_id, v.carrier_id, v.plate, v.name AS vehicle_name, v.capacity_kg
 u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, s.speed_kmh, s.heading_deg
 """
 
+# Nobody may give it a load: it cannot be had now, or a required document of it or its driver has expired.
+_CAN_BE_GIVEN = """
+  AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
+                  AND a.starts_at <= :now AND (a.ends_at IS NULL OR a.ends_at > :now))
+  AND NOT EXISTS (SELECT FROM fleet_documents f JOIN fleet_document_kinds k ON k.code = f.kind AND k.required
+                  WHERE f.vehicle_id = v.id AND f.ended_at IS NULL AND f.expires_on < :today)
+  AND NOT EXISTS (SELECT FROM fleet_documents f JOIN fleet_document_kinds k ON k.code = f.kind AND k.required
+                  WHERE f.driver_id = u.id AND f.ended_at IS NULL AND f.expires_on < :today)
+"""
+
 # By the flat distance, which is good enough to choose candidates by. Made-up positions are no candidates.
 _FREE = text(f"""
 SELECT {_WHO}, CAST(NULL AS float8) AS unloads_lat, CAST(NULL AS float8) AS unloads_lon
@@ -30,6 +40,7 @@ JOIN users u ON u.id = v.driver_id
 WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWEEN :west AND :east
   AND NOT s.mock AND v.available AND v.carrier_id IS NOT NULL AND NOT u.disabled
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
+  {_CAN_BE_GIVEN}
   AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
 ORDER BY (s.lat - :lat) ^ 2 + ((s.lon - :lon) * :narrow) ^ 2, v.id
@@ -46,6 +57,7 @@ WHERE o.status = ANY (:underway) AND o.id <> :order_id AND s.time >= :fresh_sinc
   AND o.delivery_lat BETWEEN :south AND :north AND o.delivery_lon BETWEEN :west AND :east
   AND NOT s.mock AND v.available AND v.carrier_id IS NOT NULL AND NOT u.disabled
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
+  {_CAN_BE_GIVEN}
 ORDER BY (o.delivery_lat - :lat) ^ 2 + ((o.delivery_lon - :lon) * :narrow) ^ 2, v.id
 LIMIT :most
 """)  # noqa: S608 - a constant of this module
@@ -79,6 +91,7 @@ class Wanted:
     weight_kg: int | None
     box: Box
     fresh_since: datetime
+    now: datetime
 
 
 def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
@@ -86,6 +99,8 @@ def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
     values = {
         "order_id": wanted.order_id,
         "fresh_since": wanted.fresh_since,
+        "now": wanted.now,
+        "today": wanted.now.date(),
         "weight_kg": wanted.weight_kg,
         "lat": wanted.pickup.lat,
         "lon": wanted.pickup.lon,

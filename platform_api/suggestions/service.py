@@ -33,7 +33,7 @@ def suggest_trucks(
         pickup_closes_at=order.pickup_closes_at,
     )
     box = bounding_box(order.pickup_lat, order.pickup_lon, rules.RADIUS_KM)
-    wanted = repository.Wanted(order.id, load.pickup, load.weight_kg, box, now - fresh)
+    wanted = repository.Wanted(order.id, load.pickup, load.weight_kg, box, now - fresh, now)
     rows = repository.candidates(session, wanted)
     carriers = sorted({row.carrier_id for row in rows})
     homes = repository.came_from(session, [row.vehicle_id for row in rows])

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from platform_api.accounts.models import User
 from platform_api.fleet.models import Vehicle
 from platform_api.orders.models import Order, OrderStop
+from platform_api.organisations import standing
 from platform_api.profiles.models import Profile
 from platform_api.waybills.rules import Contents, Goods, Party, Place
 
@@ -32,7 +33,7 @@ class Loading:
 def contents_of(session: Session, order: Order, loading: Loading, *, number: int, now: datetime) -> Contents:
     """As things are now. Four queries."""
     assert order.carrier_id is not None
-    parties = _parties(session, order.carrier_id, order.shipper_id)
+    parties = parties_of(session, order.carrier_id, order.shipper_id)
     consignee = Party(order.delivery_contact_name or "", order.delivery_name, order.delivery_contact_phone)
     plate = session.scalar(select(Vehicle.plate).where(Vehicle.id == order.vehicle_id)) or ""
     driver = session.scalar(select(User.name).where(User.id == order.driver_id)) or ""
@@ -80,17 +81,24 @@ def _goods(order: Order, loading: Loading) -> Goods:
     )
 
 
-def _parties(session: Session, *ids: UUID) -> dict[UUID, Party]:
+def parties_of(session: Session, *ids: UUID) -> dict[UUID, Party]:
+    """The business by its name and numbers, its owner's telephone and address."""
+    owner, of_owner = aliased(User), aliased(Profile)
     rows = session.execute(
-        select(User, Profile).outerjoin(Profile, Profile.user_id == User.id).where(User.id.in_(ids))
+        select(User, Profile, owner.phone, of_owner.address)
+        .select_from(User)
+        .join(owner, owner.id == standing.owner_of(User.id))
+        .outerjoin(Profile, Profile.user_id == User.id)
+        .outerjoin(of_owner, of_owner.user_id == owner.id)
+        .where(User.id.in_(ids))
     )
     found = {}
-    for user, profile in rows:
+    for user, profile, phone, address in rows:
         name = (profile.company_name if profile else "") or user.name
         found[user.id] = Party(
             name,
-            profile.address if profile else "",
-            user.phone,
+            address or "",
+            phone,
             profile.ninea if profile else None,
             profile.rccm if profile else None,
         )

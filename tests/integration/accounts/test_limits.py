@@ -94,6 +94,21 @@ def test_guessing_from_everywhere_ends_and_the_owner_gets_in_by_his_phone(client
     assert sign_in_from(client, "192.0.2.1", phone, "a new one of mine").status_code == 200
 
 
+def test_where_the_owner_is_signed_in_strangers_shut_him_out_of_nothing(client: httpx.Client) -> None:
+    phone = person(client, Role.SHIPPER).phone
+    home, elsewhere = "203.0.113.200", "203.0.113.201"
+    assert sign_in_from(client, home, phone, PASSWORD).status_code == 200
+    for number in range(limits.LOGIN_PHONE.times):
+        sign_in_from(client, f"198.51.100.{number}", phone, "guess")
+    assert code_of(sign_in_from(client, elsewhere, phone, PASSWORD)) == (429, "too_many_requests")
+    assert sign_in_from(client, home, phone, PASSWORD).status_code == 200
+    # Guessing from there is locked like anywhere, and gives strangers no try back.
+    for _ in range(5):
+        sign_in_from(client, home, phone, "guess")
+    assert code_of(sign_in_from(client, home, phone, PASSWORD)) == (429, "locked_out")
+    assert code_of(sign_in_from(client, elsewhere, phone, PASSWORD)) == (429, "too_many_requests")
+
+
 def test_right_passwords_are_not_counted(client: httpx.Client) -> None:
     phone = person(client, Role.SHIPPER).phone
     for _ in range(8):

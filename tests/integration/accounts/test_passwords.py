@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from config import clock
 from config.database import transaction
+from platform_api.accounts import passwords, sessions
 from platform_api.accounts.models import OneTimeCode, User
 from platform_api.actor import Role
 from platform_api.sms.models import SmsMessage
@@ -145,3 +146,31 @@ def test_a_bad_new_password(client: httpx.Client, password: str) -> None:
     user = person(client, Role.SHIPPER)
     assert code_of(change(user, PASSWORD, password)) == (422, "invalid_body")
     assert code_of(confirm(client, user.phone, "123456", password)) == (422, "invalid_body")
+
+
+@pytest.mark.parametrize("edge", ["login", "change"])
+def test_a_password_that_was_replaced_while_it_was_checked_opens_nothing(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, edge: str
+) -> None:
+    """A thief signs in with the old one in the very moment in which its owner resets it."""
+    user = person(client, Role.SHIPPER)
+    ask(client, user.phone)
+    code, matches = code_texted_to(user.phone), passwords.matches
+
+    def slow(stored: str | None, password: str) -> bool:
+        right = matches(stored, password)
+        monkeypatch.setattr(passwords, "matches", matches)
+        assert confirm(client, user.phone, code, network="203.0.113.77").status_code == 200
+        return right
+
+    again = sign_in(client, user.phone).json()["access"]
+    monkeypatch.setattr(passwords, "matches", slow)
+    if edge == "login":
+        assert code_of(sign_in(client, user.phone)) == (401, "wrong_credentials")
+    else:
+        body = {"current_password": PASSWORD, "new_password": "what the thief likes"}
+        answer = client.post(f"{AUTH}/password/change/", json=body, headers=bearer(again))
+        assert code_of(answer) == (403, "wrong_password")
+    with transaction() as session:
+        assert len(sessions.live(session, user.id, now=clock.now())) == 1
+    assert sign_in(client, user.phone, NEW).status_code == 200

@@ -12,10 +12,11 @@ from sqlalchemy import update
 from config import clock
 from config.database import transaction
 from platform_api.accounts.models import User
-from platform_api.actor import Role
+from platform_api.actor import MemberRole, Role
 from platform_api.admin.models import Impersonation
 from tests.integration.orders.world import ORDER, World
-from tests.support.api import Person, api_on, code_of, person
+from tests.support.api import Person, api_on, code_of, new_phone, person
+from tests.support.people import colleague
 
 ADMIN = "/api/v1/admin/"
 REASON = "Ticket 4711: he cannot find his order of Tuesday"
@@ -101,6 +102,33 @@ def test_it_ends_by_itself_when_told_to_and_with_the_administrator(world: World,
     with transaction() as session:
         session.execute(update(User).where(User.id == root.id).values(role="shipper"))
     assert code_of(acting(world.shipper, third).get("/api/v1/orders/")) == (401, "impersonation_over")
+
+
+def test_nobody_becomes_an_administrator_by_acting_as_one_to_be(world: World, root: Person) -> None:
+    he = acting(world.shipper, begin(root, world.shipper, may_change=True))
+    assert he.get("/api/v1/orders/").status_code == 200
+    with transaction() as session:
+        session.execute(update(User).where(User.id == world.shipper.id).values(is_superuser=True))
+    assert code_of(he.get("/api/v1/orders/")) == (401, "impersonation_over")
+
+
+def test_a_member_is_told_and_not_his_business(world: World, root: Person) -> None:
+    member = colleague(world.shipper, MemberRole.VIEWER)
+    begin(root, member)
+    told = {"kind": "impersonated"}
+    (alert,) = member.get("/api/v1/alerts/", params=told).json()["items"]
+    assert REASON in alert["detail"]
+    assert world.shipper.get("/api/v1/alerts/", params=told).json()["items"] == []
+
+
+def test_a_text_that_he_has_sent_is_not_read_in_the_audit(world: World, root: Person) -> None:
+    """It may be the code that proves a delivery."""
+    he = acting(world.shipper, begin(root, world.shipper, may_change=True))
+    body = {"phone": new_phone(), "joins_as": "member"}
+    assert he.post("/api/v1/organisations/invitations/", body).status_code == 201
+    (row,) = root.get(f"{ADMIN}audit/", params={"table": "sms_messages"}).json()["items"]
+    assert row["after"]["purpose"] == "invitation"
+    assert "text" not in row["after"]
 
 
 def test_whom_nobody_can_be(world: World, root: Person) -> None:

@@ -17,7 +17,7 @@ from platform_api.actor import Role
 from platform_api.admin import rules
 from platform_api.admin.models import AdminSession
 from platform_api.admin.views import SECRETS, VIEWS
-from tests.support.api import PASSWORD, Person, api_on, person
+from tests.support.api import PASSWORD, Person, api_on, code_texted_to, person
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +176,19 @@ def test_an_administrator_who_is_none_any_more_is_out_at_once(page: httpx.Client
     assert page.get("/admin/").status_code == 200
     with transaction() as session:
         session.execute(update(User).where(User.id == root.id).values(role="shipper"))
+    assert page.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("how", ["revoke-all", "reset"])
+def test_signing_out_everywhere_and_a_new_password_end_it_too(
+    client: httpx.Client, page: httpx.Client, root: Person, how: str
+) -> None:
+    if how == "revoke-all":
+        assert root.post("/api/v1/auth/sessions/revoke-all/", {"keep_current": True}).status_code == 200
+    else:
+        client.post("/api/v1/auth/password/reset/", json={"phone": root.phone})
+        body = {"phone": root.phone, "code": code_texted_to(root.phone), "new_password": "a new one of mine"}
+        assert client.post("/api/v1/auth/password/reset/confirm/", json=body).status_code == 200
     assert page.get("/admin/").status_code == 302
 
 

@@ -144,3 +144,18 @@ def test_a_driver_who_is_put_on_later_is_followed_from_then_on(world: ExecutionW
     assert window["closes_at"] is None
     reasons = driver.get("/api/v1/duty/").json()["reasons"]
     assert [datetime.fromisoformat(reason["since"]) for reason in reasons] == [crew["since"]]
+
+
+def test_a_truck_that_cannot_be_had_is_not_put_on(world: ExecutionWorld) -> None:
+    order = world.just_assigned()
+    _, vehicle_id = another_truck(world, order)
+    for of in (vehicle_id, order.vehicle_id):
+        body = {"starts_at": "2020-01-01T00:00:00Z", "reason": "breakdown"}
+        made = order.carrier.post(f"/api/v1/fleet/vehicles/{of}/unavailability/", body)
+        assert made.status_code == 201, made.text
+    answer = order.carrier.post(f"{order.path}crew/", {"vehicle_id": vehicle_id})
+    assert code_of(answer) == (409, "vehicle_unavailable")
+    # The one that has the load already keeps it; another driver may fetch it from there.
+    other = person(world.client, Role.DRIVER, carrier_id=order.carrier.id)
+    body = {"vehicle_id": order.vehicle_id, "driver_id": str(other.id)}
+    assert order.carrier.post(f"{order.path}crew/", body).json()["driver_id"] == str(other.id)

@@ -4,15 +4,18 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from httpx import Client
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from config.database import transaction
-from platform_api.actor import Role
+from platform_api.accounts.service import actor_of_user
+from platform_api.actor import MemberRole, Role
 from platform_api.organisations import repository, service
-from platform_api.organisations.models import Invitation
+from platform_api.organisations.models import Invitation, OrganisationMember
 from platform_api.organisations.rules import JoinsAs
+from platform_api.ownership import service as ownership
 from tests.support.api import Person, person
-from tests.support.people import actor
+from tests.support.people import actor, colleague
 from tests.support.races import race
 
 ROUNDS = 100
@@ -112,3 +115,56 @@ def _leave(member: Person) -> None:
         row = repository.membership(session, member.id)
         if row is not None:
             session.delete(row)
+
+
+def _named(role: Role, client: Client) -> tuple[Person, Person]:
+    owner = person(client, role)
+    assert owner.patch("/api/v1/auth/me/", {"company_name": "Teranga"}).status_code == 200
+    return owner, colleague(owner)
+
+
+def _owner_now(business: Person) -> list[UUID]:
+    """Everybody whom the platform takes for its owner."""
+    with transaction() as session:
+        people = [business.id, *(row.user_id for row in _members(session, business))]
+        actors = [actor_of_user(session, user_id) for user_id in dict.fromkeys(people)]
+        of_it = [one for one in actors if one.party_id == business.id]
+        return [one.user_id for one in of_it if one.member_role is MemberRole.OWNER]
+
+
+def _members(session: Session, business: Person) -> list[OrganisationMember]:
+    members = select(OrganisationMember).where(OrganisationMember.owner_id == business.id)
+    return list(session.scalars(members))
+
+
+def test_one_owner_whoever_answers_first(client: Client) -> None:
+    """An acceptance against a withdrawal, a removal, the leaving of who accepts, and itself."""
+    for number in range(ROUNDS):
+        owner, member = _named(Role.SHIPPER, client)
+        with transaction() as session:
+            now = datetime.now(UTC)
+            key = ownership.offer(session, actor(owner), member.id, now=now).row.id
+        he = actor(member, owner=owner, role=MemberRole.MEMBER)
+        against = (
+            lambda s, now, o=owner, k=key: ownership.withdraw(s, actor(o), k, now=now),
+            lambda s, now, o=owner, m=member: service.remove_member(s, actor(o), m.id, now),
+            lambda s, now, he=he: service.leave(s, he, now),
+            lambda s, now, he=he, k=key: ownership.accept(s, he, k, now=now),
+        )[number % 4]
+        outcome = race(lambda s, now, he=he, k=key: ownership.accept(s, he, k, now=now), against)
+        assert outcome.count("ok") == 1, outcome
+        took = outcome[0] == "ok" or number % 4 == 3
+        assert _owner_now(owner) == [member.id if took else owner.id], outcome
+
+
+def test_one_offer_of_two(client: Client) -> None:
+    for _ in range(ROUNDS // 4):
+        owner, member = _named(Role.SHIPPER, client)
+        other = colleague(owner)
+        outcome = race(
+            *(
+                lambda s, now, o=owner, m=one: ownership.offer(s, actor(o), m.id, now=now)
+                for one in (member, other)
+            )
+        )
+        assert sorted(outcome) == ["handover_open", "ok"]

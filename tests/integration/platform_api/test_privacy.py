@@ -148,14 +148,12 @@ def test_who_may_have_a_copy(client: httpx.Client, driver: Driver, admin: Person
     his = {"subject_id": str(driver.person.id)}
     for role in (Role.CARRIER, Role.SHIPPER, Role.BROKER):
         other = person(client, role)
-        for body in (None, his):
-            assert code_of(other.post(path, body)) == (403, "role_not_allowed")
+        assert code_of(other.post(path, his)) == (403, "role_not_allowed")
     stranger = person(client, Role.DRIVER)
     assert code_of(stranger.post(path, his)) == (403, "role_not_allowed")
     assert code_of(driver.order.carrier.post(path, his)) == (403, "role_not_allowed")
     assert code_of(admin.post(path)) == (422, "subject_missing")
-    for subject, code in ((uuid4(), (404, "driver_not_found")), (admin.id, (409, "not_a_driver"))):
-        assert code_of(admin.post(path, {"subject_id": str(subject)})) == code
+    assert code_of(admin.post(path, {"subject_id": str(uuid4())})) == (404, "user_not_found")
     assert code_of(client.post(path)) == (401, "not_authenticated")
     exported(driver, by=admin)
     (mine,) = driver.person.get(path).json()["items"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from platform_api.actor import Role
+from tests.integration.fleet.world import hand_in, in_days
 from tests.integration.orders.world import DELIVERY, PICKUP, World
 from tests.support.api import Person, code_of, person
 from tests.support.queries import count_queries
@@ -95,3 +96,23 @@ def test_history_with_the_shipper_counts_and_the_cost_is_constant(world: World) 
     parts = {part["part"]: part for part in found["parts"]}
     assert parts["history"]["points"] > 0
     assert parts["reliability"]["points"] == 2.5, "one load says nothing yet"
+
+
+def test_a_truck_that_nobody_may_give_a_load_is_not_suggested(world: World) -> None:
+    path = world.posted()
+    insured, licensed, whole = (near(world, 14.70, -17.43) for _ in range(3))
+    assert hand_in(insured[0], "ASSURANCE", vehicle_id=insured[1], expires_on=in_days(5)).status_code == 201
+    (row,) = world.sql("SELECT driver_id FROM vehicles WHERE id = %s", licensed[1])
+    driver_id = str(row["driver_id"])
+    assert hand_in(licensed[0], "PERMIS", driver_id=driver_id, expires_on=in_days(5)).status_code == 201
+
+    def found() -> set[int]:
+        items = world.shipper.get(f"{path}suggestions/").json()["items"]
+        return {item["vehicle_id"] for item in items} & {insured[1], licensed[1], whole[1]}
+
+    assert found() == {insured[1], licensed[1], whole[1]}
+    world.sql("UPDATE fleet_documents SET expires_on = %s", in_days(-1))
+    assert found() == {whole[1]}
+    body = {"starts_at": "2020-01-01T00:00:00Z", "reason": "breakdown"}
+    assert whole[0].post(f"/api/v1/fleet/vehicles/{whole[1]}/unavailability/", body).status_code == 201
+    assert found() == set()

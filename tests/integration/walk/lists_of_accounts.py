@@ -92,6 +92,13 @@ def invitation(w: World) -> Call:
     return Call()
 
 
+def handover(w: World) -> Call:
+    spare_people(w)
+    accounts.handover(w)
+    w.sql("UPDATE ownership_offers SET state = 'withdrawn', answered_at = now()")
+    return Call()
+
+
 def received(w: World) -> Call:
     spare_people(w)
     accounts.invitation(w, w.driver.phone)
@@ -146,6 +153,13 @@ LISTS = [
         invitation,
         "shipper",
         EARLIER | {"phone": "'+22176' || (2000000 + n)"},
+    ),
+    List(
+        "GET /api/v1/organisations/handovers/",
+        "ownership_offers",
+        handover,
+        "shipper",
+        EARLIER | {"to_user": SOMEBODY},
     ),
     List(
         "GET /api/v1/invitations/",

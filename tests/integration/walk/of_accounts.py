@@ -45,6 +45,22 @@ def invitation(w: World, phone: str) -> str:
     return str(w.made(w.shipper, "/api/v1/organisations/invitations/", body))
 
 
+def successor(w: World) -> Person:
+    """A member of the shipper's, whose business has a name and is offered to nobody."""
+    w.sql("DELETE FROM ownership_offers WHERE owner_id = %s", w.shipper.id)
+    w.sql(
+        "INSERT INTO profiles (user_id, company_name, updated_at) VALUES (%s, 'Walk SARL', now())"
+        " ON CONFLICT (user_id) DO UPDATE SET company_name = 'Walk SARL'",
+        w.shipper.id,
+    )
+    return member(w)
+
+
+def handover(w: World) -> str:
+    body = {"user_id": str(successor(w).id)}
+    return str(w.made(w.shipper, "/api/v1/organisations/handovers/", body))
+
+
 def webhook(w: World) -> str:
     w.sql("DELETE FROM webhook_endpoints WHERE party_id = %s", w.shipper.id)
     body = {"url": "https://erp.example.sn/mess", "events": ["order.changed"]}
@@ -182,6 +198,29 @@ ENTRIES = [
         "POST /api/v1/organisations/invitations/{invitation_id}/revoke/",
         lambda w: Call({"invitation_id": invitation(w, new_phone())}),
         ok="shipper",
+    ),
+    Entry(
+        "POST /api/v1/organisations/handovers/",
+        lambda w: Call(body={"user_id": str(successor(w).id)}),
+        ok=BUSINESSES,
+        # The member of another business.
+        also=(404,),
+    ),
+    Entry("GET /api/v1/organisations/handovers/", ok=BUSINESSES),
+    Entry(
+        "POST /api/v1/organisations/handovers/{handover_id}/withdraw/",
+        lambda w: Call({"handover_id": handover(w)}),
+        ok="shipper",
+        forbidden="driver administrator",
+    ),
+    # For whom it is offered to, who is none of these.
+    Entry(
+        "POST /api/v1/organisations/handovers/{handover_id}/accept/",
+        lambda w: Call({"handover_id": handover(w)}),
+    ),
+    Entry(
+        "POST /api/v1/organisations/handovers/{handover_id}/decline/",
+        lambda w: Call({"handover_id": handover(w)}),
     ),
     Entry("GET /api/v1/invitations/", ok=EVERYBODY),
     Entry(

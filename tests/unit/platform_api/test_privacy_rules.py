@@ -28,19 +28,36 @@ def test_whose_data_is_meant() -> None:
     with pytest.raises(Forbidden, match="role_not_allowed"):
         rules.subject_of(DRIVER, other)
     for role in (Role.CARRIER, Role.SHIPPER, Role.BROKER):
-        for asked in (None, other):
-            with pytest.raises(Forbidden, match="role_not_allowed"):
-                rules.subject_of(Actor(uuid4(), role), asked)
+        someone = Actor(uuid4(), role)
+        assert rules.subject_of(someone, None) == someone.user_id
+        with pytest.raises(Forbidden, match="role_not_allowed"):
+            rules.subject_of(someone, other)
 
 
-def test_only_drivers_and_none_twice() -> None:
-    rules.check_subject(Role.DRIVER, phone="+221770000001")
-    with pytest.raises(Conflict, match="not_a_driver"):
-        rules.check_subject(Role.CARRIER, phone="+221770000001")
-    phone, name = rules.pseudonym(DRIVER.user_id)
+def test_nobody_twice_and_no_administrator() -> None:
+    rules.check_subject(phone="+221770000001")
+    phone, name = rules.pseudonym(DRIVER.user_id, Role.DRIVER)
     with pytest.raises(Conflict, match="already_erased"):
-        rules.check_subject(Role.DRIVER, phone=phone)
-    assert rules.pseudonym(uuid4()) != (phone, name)
+        rules.check_subject(phone=phone)
+    assert rules.pseudonym(uuid4(), Role.DRIVER) != (phone, name)
+    for role in (Role.SHIPPER, Role.CARRIER, Role.BROKER, Role.DRIVER):
+        rules.check_erasable(role, is_superuser=False)
+    for role, is_superuser in ((Role.ADMINISTRATOR, False), (Role.SHIPPER, True)):
+        with pytest.raises(Conflict, match="administrator_stays"):
+            rules.check_erasable(role, is_superuser=is_superuser)
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [((), None), (("bids", "orders"), "order_under_way"), (("members",), "own_business_open")],
+)
+def test_what_keeps_somebody_from_being_erased(held: tuple[str, ...], code: str | None) -> None:
+    assert rules.reason_of(held) == code
+    if code is None:
+        rules.check_nothing_open(held)
+    else:
+        with pytest.raises(Conflict, match=code):
+            rules.check_nothing_open(held)
 
 
 def test_a_copy_can_be_had_while_it_is_ready() -> None:
@@ -63,9 +80,9 @@ def erasure(state: ErasureState = ErasureState.ASKED) -> ErasureSnapshot:
 
 
 def test_an_erasure_is_confirmed_once_with_its_code() -> None:
-    assert rules.confirm(erasure(), "code", orders_under_way=0, now=NOW)
+    assert rules.confirm(erasure(), "code", held=(), now=NOW)
     for state in (ErasureState.WAITING, ErasureState.RUNNING):
-        assert not rules.confirm(erasure(state), "code", orders_under_way=0, now=NOW)
+        assert not rules.confirm(erasure(state), "code", held=(), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +99,7 @@ def test_an_erasure_is_confirmed_once_with_its_code() -> None:
 )
 def test_what_is_not_confirmed(state: ErasureState, code: str, orders: int, hours: int, error: str) -> None:
     with pytest.raises(PlatformError, match=error):
-        rules.confirm(erasure(state), code, orders_under_way=orders, now=NOW + hours * HOUR)
+        rules.confirm(erasure(state), code, held=["orders"] * orders, now=NOW + hours * HOUR)
 
 
 def test_thinking_better_of_it() -> None:

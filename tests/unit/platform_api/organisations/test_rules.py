@@ -91,7 +91,7 @@ def joiner(**changes: object) -> Joiner:
     return Joiner(**(values | changes))  # type: ignore[arg-type]
 
 
-BUSINESS = Business(OWNER, Role.CARRIER, disabled=False, is_member=False)
+BUSINESS = Business(OWNER, Role.CARRIER, disabled=False, nobodys=False)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ BUSINESS = Business(OWNER, Role.CARRIER, disabled=False, is_member=False)
         (joiner(), BUSINESS, ""),
         (joiner(role=Role.SHIPPER), BUSINESS, "role_mismatch"),
         (joiner(member_of=uuid4()), BUSINESS, "already_member"),
-        (joiner(user_id=OWNER), BUSINESS, "already_member"),
+        (joiner(user_id=OWNER, member_of=OWNER), BUSINESS, "already_member"),
         (joiner(holdings=("vehicles",)), BUSINESS, "own_business_open"),
-        (joiner(), Business(OWNER, Role.CARRIER, disabled=True, is_member=False), "organisation_closed"),
-        (joiner(), Business(OWNER, Role.CARRIER, disabled=False, is_member=True), "organisation_closed"),
+        (joiner(), Business(OWNER, Role.CARRIER, disabled=True, nobodys=False), "organisation_closed"),
+        (joiner(), Business(OWNER, Role.CARRIER, disabled=False, nobodys=True), "organisation_closed"),
     ],
 )
 def test_who_joins(who: Joiner, business: Business, refusal: str) -> None:
