@@ -21,6 +21,21 @@ v.id AS vehicle_id, v.carrier_id, v.plate, v.name AS vehicle_name, v.capacity_kg
 u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, s.speed_kmh, s.heading_deg
 """
 
+# Whom `bids.assigning` would refuse, or who cannot be had when the goods are. As `fleet_documents.rules.check_assignable`
+# judges: papers that are asked for have not expired and, where that is demanded, are there.
+_CAN_BE_HAD = """
+AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
+                AND (a.starts_at <= :until AND coalesce(a.ends_at, 'infinity') > :since
+                     OR a.starts_at <= :now AND coalesce(a.ends_at, 'infinity') > :now))
+AND NOT EXISTS (SELECT FROM fleet_documents d JOIN fleet_document_kinds k ON k.code = d.kind
+                WHERE (d.vehicle_id = v.id OR d.driver_id = u.id) AND d.ended_at IS NULL
+                  AND k.required AND d.expires_on < :today)
+AND (NOT :papers_needed OR NOT EXISTS (
+    SELECT FROM fleet_document_kinds k WHERE k.required AND NOT EXISTS (
+        SELECT FROM fleet_documents d WHERE d.kind = k.code AND d.ended_at IS NULL
+          AND (d.vehicle_id = v.id OR d.driver_id = u.id))))
+"""
+
 # By the flat distance, which is good enough to choose candidates by. Made-up positions are no candidates.
 _FREE = text(f"""
 SELECT {_WHO}, CAST(NULL AS float8) AS unloads_lat, CAST(NULL AS float8) AS unloads_lon
@@ -32,7 +47,7 @@ WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWE
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
   AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
-ORDER BY (s.lat - :lat) ^ 2 + ((s.lon - :lon) * :narrow) ^ 2, v.id
+{_CAN_BE_HAD}ORDER BY (s.lat - :lat) ^ 2 + ((s.lon - :lon) * :narrow) ^ 2, v.id
 LIMIT :most
 """)  # noqa: S608 - a constant of this module
 
@@ -46,7 +61,7 @@ WHERE o.status = ANY (:underway) AND o.id <> :order_id AND s.time >= :fresh_sinc
   AND o.delivery_lat BETWEEN :south AND :north AND o.delivery_lon BETWEEN :west AND :east
   AND NOT s.mock AND v.available AND v.carrier_id IS NOT NULL AND NOT u.disabled
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
-ORDER BY (o.delivery_lat - :lat) ^ 2 + ((o.delivery_lon - :lon) * :narrow) ^ 2, v.id
+{_CAN_BE_HAD}ORDER BY (o.delivery_lat - :lat) ^ 2 + ((o.delivery_lon - :lon) * :narrow) ^ 2, v.id
 LIMIT :most
 """)  # noqa: S608 - a constant of this module
 
@@ -67,18 +82,22 @@ WHERE carrier_id = ANY (:carrier_ids) AND delivered_at IS NOT NULL
 GROUP BY carrier_id
 """)
 
-# Of the last 20 loads of each carrier, how many it did not give back.
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What candidates are looked for by."""
+    """What candidates are looked for by. `had`: [first, last] moment at which a truck has to be had, beside `now`.
+
+    `papers_needed`: that papers are missing excludes a truck too.
+    """
 
     order_id: UUID
     pickup: Point
     weight_kg: int | None
     box: Box
     fresh_since: datetime
+    had: tuple[datetime, datetime]
+    now: datetime
+    papers_needed: bool
 
 
 def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
@@ -94,6 +113,11 @@ def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
         "north": wanted.box.north,
         "west": wanted.box.west,
         "east": wanted.box.east,
+        "since": wanted.had[0],
+        "until": wanted.had[1],
+        "now": wanted.now,
+        "today": wanted.now.date(),
+        "papers_needed": wanted.papers_needed,
         "underway": list(UNDERWAY),
         "most": MAX_CANDIDATES,
     }
