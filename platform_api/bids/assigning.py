@@ -16,6 +16,7 @@ from platform_api.bids import market, repository, rules
 from platform_api.bids.rules import Deal
 from platform_api.detention import terms as detention
 from platform_api.errors import Conflict
+from platform_api.kyc import service as kyc
 from platform_api.orders import fences
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
@@ -34,9 +35,12 @@ def assign(
 ) -> None:
     """Everything else that is open on the order is lost: mark what won before.
 
-    Raises Conflict `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and those
-    of `availability.service.ASSIGNABLE_ERRORS`.
+    Raises Conflict `carrier_not_verified`, `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and
+    those of `availability.service.ASSIGNABLE_ERRORS`.
     """
+    if not kyc.may_deal(session, deal.carrier_id, now):
+        # Its papers were in order when it bid.
+        raise Conflict("carrier_not_verified", "The papers of this carrier are no longer approved.")
     vehicle = repository.vehicle_snapshot(session, deal.vehicle_id, lock=True, besides=order.id)
     stays = deal.driver_id is not None and repository.drives_for(session, deal.driver_id, deal.carrier_id)
     driver_id = rules.assign_vehicle(deal, vehicle, driver_stays=stays)

@@ -45,7 +45,7 @@ def place_bid(
 ) -> Bid:
     """One open bid per carrier and order. `driver_id` None = whoever drives the vehicle at acceptance."""
     order, facts = locked_order(session, actor, order_id)
-    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, vehicle_id), amount_xof)
+    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, vehicle_id), amount_xof, now)
     kyc.check_verified(session, actor.party_id, now)
     _check_driver(session, actor, driver_id)
     expires_at = _bid_valid_until(valid_until, now)
@@ -138,7 +138,8 @@ def revise_bid(
     expires_at = bid.expires_at if valid_until is None else _bid_valid_until(valid_until, now)
     if (after, expires_at) == (before, bid.expires_at):
         return bid
-    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, after.vehicle_id), after.amount_xof)
+    vehicle = repository.vehicle_snapshot(session, after.vehicle_id)
+    rules.place_bid(facts, actor, vehicle, after.amount_xof, now)
     _check_driver(session, actor, after.driver_id)
     for name, value in _fields(after).items():
         setattr(bid, name, value)

@@ -43,6 +43,7 @@ def snapshot(session: Session, order: Order) -> rules.OrderSnapshot:
         picked_up_at=order.picked_up_at,
         loading_confirmed_at=repository.loading_confirmed_at(session, order.id),
         delivered_at=order.delivered_at,
+        expires_at=order.expires_at,
     )
 
 
