@@ -50,7 +50,7 @@ def assign(
     order.carrier_id, order.driver_id = deal.carrier_id, driver_id
     order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
     order.assigned_at = now
-    market.close(session, order)
+    market.close(session, order, now)
     fences.watch(session, order, now)
     detention.fix_terms(session, order, now)
     queue_after_commit(session, "routing.plan", order_id=str(order.id))

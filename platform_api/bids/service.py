@@ -19,6 +19,7 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.models import Bid, BidRevision
 from platform_api.bids.rules import BidStatus, CounterStatus, Deal, Seen
 from platform_api.errors import Conflict, Forbidden, NotFound
+from platform_api.francs import francs
 from platform_api.kyc import service as kyc
 from platform_api.orders import money
 from platform_api.orders import service as orders
@@ -28,6 +29,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.repository import lock_order
 from platform_api.orders.rules import Action, OrderStatus, dispatcher_of
 from platform_api.orders.service import locked_order
+from platform_api.orders.telling import tell
 from platform_api.versions import check_version
 
 
@@ -74,6 +76,8 @@ def place_bid(
     evidence = bid_evidence(bid)
     bidding = OrderStatus.BIDDING
     record(session, order, Action.BID_PLACED, now=now, to_status=bidding, actor=actor, evidence=evidence)
+    dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+    tell(session, order, dispatcher, "bid_placed", key=bid.id, now=now, amount=francs(amount_xof))
     return bid
 
 
@@ -185,6 +189,9 @@ def accept_bid(
     deal = Deal(bid.carrier_id, bid.vehicle_id, bid.driver_id, bid.amount_xof)
     evidence = {"bid_id": str(bid.id)}
     assign(session, order, deal, Action.BID_ACCEPTED, actor=actor, now=now, evidence=evidence)
+    # His truck has to move: a text too.
+    amount, to = francs(bid.amount_xof), [bid.carrier_id]
+    tell(session, order, bid.carrier_id, "bid_accepted", key=bid.id, now=now, sms_to=to, amount=amount)
     return order
 
 

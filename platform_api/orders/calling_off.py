@@ -26,6 +26,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.rules import OPEN, Action, OrderStatus, dispatcher_of
 from platform_api.orders.service import get_order, locked_order, snapshot
 from platform_api.orders.telling import tell
+from platform_api.waybills import service as waybills
 
 
 def cancel_order(
@@ -94,7 +95,7 @@ def _take_off(
     evidence: dict[str, Any],
     now: datetime,
 ) -> None:
-    market.close(session, order)
+    market.close(session, order, now)
     order.cancelled_at, order.cancel_reason = now, reason
     fences.retire(session, order, now)
     cancelled = OrderStatus.CANCELLED
@@ -164,6 +165,7 @@ def withdraw_carrier(
             withdrawn_by=actor.user_id,
         )
     )
+    waybills.void_of_order(session, order, actor, reason="Transporteur désisté", now=now)
     fences.release(session, order, now)
     order.carrier_id = order.driver_id = order.vehicle_id = order.agreed_xof = None
     order.assigned_at = order.arrived_pickup_at = order.picked_up_at = order.departed_pickup_at = None

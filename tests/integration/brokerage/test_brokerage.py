@@ -79,6 +79,8 @@ def test_a_customer_consents_before_an_order_is_his(world: World) -> None:
         "brokerage_exists",
     )
     assert code_of(customer.get(path)) == (404, "order_not_found")
+    # what he is asked about does not change under him
+    assert code_of(broker.patch(path, {"goods": "Ciment"})) == (409, "order_offered")
     (asked,) = customer.get("/api/v1/brokerages/?status=PROPOSED").json()["items"]
     assert (asked["customer_xof"], asked["message"], asked["goods"]) == (SOLD, "Bonjour", ORDER["goods"])
     # it is nobody else's, not even the broker's own to agree to
