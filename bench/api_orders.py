@@ -42,7 +42,7 @@ FROM generate_series(1, %(many)s) AS n RETURNING id
 _ORDERS = """
 INSERT INTO orders (shipper_id, carrier_id, status, reference, goods, weight_kg, vehicle_type,
                     pickup_name, pickup_lat, pickup_lon, pickup_shape, delivery_name, delivery_lat, delivery_lon,
-                    delivery_shape, pickup_opens_at, pickup_closes_at, created_at, posted_at, expires_at)
+                    delivery_shape, pickup_opens_at, pickup_closes_at, created_at, posted_at, expires_at, stop_names)
 SELECT %(shippers)s[1 + n %% %(many_shippers)s], CASE WHEN open THEN NULL ELSE %(carriers)s[1 + n %% %(many_carriers)s] END,
        CASE WHEN open THEN (ARRAY['POSTED', 'BIDDING'])[1 + (n / 50) %% 2]
             ELSE (ARRAY['COMPLETED', 'COMPLETED', 'COMPLETED', 'CANCELLED', 'IN_TRANSIT'])[1 + n %% 5] END,
@@ -52,7 +52,8 @@ SELECT %(shippers)s[1 + n %% %(many_shippers)s], CASE WHEN open THEN NULL ELSE %
        'Dépôt ' || a.name, a.lat + sqrt(-2 * ln(r1)) * cos(2 * pi() * r2) * 0.1,
        a.lon + sqrt(-2 * ln(r1)) * sin(2 * pi() * r2) * 0.1, shape,
        'Marché ' || b.name, b.lat, b.lon, shape,
-       made + interval '1 day', made + interval '3 days', made, made, made + interval '3 days'
+       made + interval '1 day', made + interval '3 days', made, made, made + interval '3 days',
+       CASE WHEN n %% 500 < 100 THEN (ARRAY['Relais Mbour', 'Relais Diourbel', 'Relais Fatick'])[1 + n %% 3] ELSE '' END
 FROM (SELECT n, n %% 50 = 0 AS open, 1 - random() AS r1, random() AS r2,
              now() - CASE WHEN n %% 50 = 0 THEN random() * interval '14 days'
                           ELSE random() * interval '730 days' END AS made,
@@ -62,6 +63,11 @@ FROM (SELECT n, n %% 50 = 0 AS open, 1 - random() AS r1, random() AS r2,
 JOIN town a ON a.id = here JOIN town b ON b.id = there
 CROSS JOIN (SELECT '{"type": "Feature", "geometry": {"type": "Point", "coordinates": [-17.4, 14.7]},
                      "properties": {"radius_m": 200}}'::jsonb AS shape) AS s
+"""
+# A fifth of all orders call at a place on their way.
+_STOPS = """
+INSERT INTO order_stops (order_id, sequence, kind, name, lat, lon, shape)
+SELECT id, 1, 'delivery', stop_names, 14.4, -16.5, pickup_shape FROM orders WHERE stop_names <> ''
 """
 # The carrier that asks has bid on 2,000 orders long done.
 _BIDS = """
@@ -135,6 +141,7 @@ def fill(connection: psycopg.Connection, orders: int) -> tuple[UUID, UUID]:
             "goods": GOODS, "towns": shares, "many_towns": len(shares), "from": 1, "to": orders,
         },
     )  # fmt: skip
+    connection.execute(_STOPS)
     connection.execute("SET maintenance_work_mem = '512MB'")
     for _, definition in indexes:
         connection.execute(definition)
@@ -175,6 +182,12 @@ SEARCHES: tuple[tuple[str, str, int, Search], ...] = (
         lambda rng: f"status=POSTED&vehicle_type=FRIGO&weight_max_kg={rng.randint(2000, 30000)}",
     ),
     ("words", "carrier", 2, lambda rng: "q=" + rng.choice(["oignons", "riz kedougou", "poisson thies"])),
+    (
+        "words of stops",
+        "carrier",
+        1,
+        lambda rng: "q=" + rng.choice(["mbour", "oignons diourbel", "riz fatick"]),
+    ),
     ("near, words", "carrier", 1, lambda _: "lat=14.15&lng=-16.08&radius_km=150&q=ciment"),
     ("dates", "carrier", 2, _lately),
     ("reference", "carrier", 1, lambda rng: f"reference=mess26{rng.randint(1, 20_000) * 50:07d}"),

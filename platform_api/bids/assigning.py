@@ -16,6 +16,7 @@ from platform_api.bids import market, repository, rules
 from platform_api.bids.rules import Deal
 from platform_api.detention import terms as detention
 from platform_api.errors import Conflict
+from platform_api.kyc import service as kyc
 from platform_api.orders import fences
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
@@ -34,9 +35,12 @@ def assign(
 ) -> None:
     """Everything else that is open on the order is lost: mark what won before.
 
-    Raises Conflict `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and those
-    of `availability.service.ASSIGNABLE_ERRORS`.
+    Raises Conflict `carrier_not_verified`, `vehicle_gone`, `vehicle_busy`, `vehicle_without_driver`, and
+    those of `availability.service.ASSIGNABLE_ERRORS`.
     """
+    if not kyc.may_deal(session, deal.carrier_id, now):
+        # Its papers were in order when it bid.
+        raise Conflict("carrier_not_verified", "The papers of this carrier are no longer approved.")
     vehicle = repository.vehicle_snapshot(session, deal.vehicle_id, lock=True, besides=order.id)
     stays = deal.driver_id is not None and repository.drives_for(session, deal.driver_id, deal.carrier_id)
     driver_id = rules.assign_vehicle(deal, vehicle, driver_stays=stays)
@@ -46,7 +50,7 @@ def assign(
     order.carrier_id, order.driver_id = deal.carrier_id, driver_id
     order.vehicle_id, order.agreed_xof = deal.vehicle_id, deal.amount_xof
     order.assigned_at = now
-    market.close(session, order)
+    market.close(session, order, now)
     fences.watch(session, order, now)
     detention.fix_terms(session, order, now)
     queue_after_commit(session, "routing.plan", order_id=str(order.id))

@@ -13,12 +13,14 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.models import Bid, BidCounter
 from platform_api.bids.rules import BidStatus, CounterStatus, Deal
 from platform_api.bids.service import bid_snapshot, find_bid
+from platform_api.francs import francs
 from platform_api.offers import telling
 from platform_api.orders.models import Order
 from platform_api.orders.recording import record
 from platform_api.orders.repository import lock_order
-from platform_api.orders.rules import Action, OrderSnapshot, owner_only
+from platform_api.orders.rules import Action, OrderSnapshot, dispatcher_of, owner_only
 from platform_api.orders.service import locked_order
+from platform_api.orders.telling import tell
 
 
 def make_counter(
@@ -86,6 +88,7 @@ def accept_counter(
     deal = Deal(bid.carrier_id, bid.vehicle_id, bid.driver_id, counter.amount_xof)
     evidence = {"bid_id": str(bid.id), "counter_id": str(counter.id)}
     assign(session, order, deal, Action.COUNTER_ACCEPTED, actor=actor, now=now, evidence=evidence)
+    _tell_answer(session, order, counter, "counter_accepted", now)
     return order
 
 
@@ -97,7 +100,16 @@ def decline_counter(
     bid = find_bid(repository.bids_of(session, order_id), bid_id)
     counter = repository.latest_counter(session, bid_id)
     declined = rules.decline_counter(bid_snapshot(bid), _snapshot(counter), actor)
-    return _end(session, order, bid, counter, CounterStatus.DECLINED if declined else None, actor, now)
+    ended = _end(session, order, bid, counter, CounterStatus.DECLINED if declined else None, actor, now)
+    if declined:
+        _tell_answer(session, order, ended, "counter_declined", now)
+    return ended
+
+
+def _tell_answer(session: Session, order: Order, counter: BidCounter, kind: str, now: datetime) -> None:
+    """To who made it."""
+    dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+    tell(session, order, dispatcher, kind, key=counter.id, now=now, amount=francs(counter.amount_xof))
 
 
 def withdraw_counter(

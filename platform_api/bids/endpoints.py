@@ -29,7 +29,9 @@ from platform_api.versions import IfMatch, set_etag
 
 router = APIRouter(prefix="/api/v1/orders", tags=["market"])
 
-ASSIGNING = ("vehicle_gone", "vehicle_busy", "vehicle_without_driver", *ASSIGNABLE_ERRORS)
+ASSIGNING = (
+    "carrier_not_verified", "vehicle_gone", "vehicle_busy", "vehicle_without_driver", *ASSIGNABLE_ERRORS
+)  # fmt: skip
 
 
 @router.get("/{order_id}/bids/", responses=errors("invalid_cursor", "order_not_found", "order_brokered"))

@@ -1,8 +1,9 @@
 """The end of an order's market: whatever was still open is lost."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, exists, select, update
+from sqlalchemy import Update, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from platform_api.bids.models import Bid, BidCounter
@@ -10,24 +11,31 @@ from platform_api.brokerage.models import Brokerage
 from platform_api.errors import Conflict
 from platform_api.offers.models import Offer
 from platform_api.orders.models import Order
+from platform_api.orders.telling import tell
 
 LOST = "LOST"
 
 
 def refuse_offered(session: Session, order: Order) -> None:
-    """What a carrier has read does not change under it. Raises Conflict `order_offered`."""
+    """What a carrier, a broker or his customer is asked about does not change under him. Raises Conflict `order_offered`."""
     offered = exists().where(Offer.order_id == order.id, Offer.status == "OPEN")
-    if session.scalar(select(offered)):
-        raise Conflict("order_offered", "The draft is offered to carriers: withdraw the offers first.")
+    proposed = exists().where(Brokerage.order_id == order.id, Brokerage.status == "PROPOSED")
+    if session.scalar(select(or_(offered, proposed))):
+        raise Conflict(
+            "order_offered", "Somebody is asked about this draft: withdraw the offers or the proposal first."
+        )
 
 
-def close(session: Session, order: Order) -> None:
+def close(session: Session, order: Order, now: datetime) -> None:
     """Open bids, counter-offers, direct offers and proposals of brokerage lose. Under the order's lock.
 
-    For an award, mark what won first.
+    For an award, mark what won first. Whoever loses a bid is told so, and not to whom or for how much.
     """
     order.hidden = False
     session.flush()
+    open_bids = select(Bid.id, Bid.carrier_id).where(Bid.order_id == order.id, Bid.status == "PLACED")
+    for bid_id, carrier_id in session.execute(open_bids).all():
+        tell(session, order, carrier_id, "bid_lost", key=bid_id, now=now)
     for statement in (
         update(Bid).where(Bid.order_id == order.id, Bid.status == "PLACED"),
         update(BidCounter).where(BidCounter.order_id == order.id, BidCounter.status == "OPEN"),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from platform_api.actor import Actor, Role
 from platform_api.errors import Conflict, Forbidden, Invalid, NotFound
-from platform_api.orders.rules import OPEN, OrderSnapshot, OrderStatus, owner_only
+from platform_api.orders.rules import OrderSnapshot, OrderStatus, is_open, owner_only
 
 # How long a bid may stand: shorter, and its shipper could not read it; longer, and nobody knows the price of fuel.
 MIN_VALID = timedelta(minutes=15)
@@ -108,19 +108,25 @@ def _spoken(span: timedelta) -> str:
     return f"{hours} h" if seconds == 0 else f"{seconds // 60} min"
 
 
-def place_bid(order: OrderSnapshot, actor: Actor, vehicle: VehicleSnapshot | None, amount_xof: int) -> None:
+def place_bid(
+    order: OrderSnapshot, actor: Actor, vehicle: VehicleSnapshot | None, amount_xof: int, now: datetime
+) -> None:
     """Raises unless a carrier offers a vehicle of its own on an open order, with somebody to drive it.
 
     A vehicle that is busy now may bid: it may be free by the time the bid is accepted.
     """
     if actor.role is not Role.CARRIER:
         raise Forbidden("role_not_allowed", "Only carriers bid.")
-    if order.status not in OPEN:
-        raise Conflict("order_not_open", f"An order that is {order.status} takes no bids.")
+    _on_the_market(order, now)
     if amount_xof <= 0:
         raise Invalid("invalid_amount", "A bid is a whole number of XOF above zero.")
     if vehicle is None or vehicle.carrier_id != actor.party_id:
         raise NotFound("vehicle_not_found", "You have no such vehicle.")
+
+
+def _on_the_market(order: OrderSnapshot, now: datetime) -> None:
+    if not is_open(order, now):
+        raise Conflict("order_not_open", f"This order, {order.status}, is not on the market, or no longer.")
 
 
 def revise_bid(order: OrderSnapshot, bid: BidSnapshot, actor: Actor, now: datetime) -> None:
@@ -131,8 +137,7 @@ def revise_bid(order: OrderSnapshot, bid: BidSnapshot, actor: Actor, now: dateti
 
 
 def _still_open(order: OrderSnapshot, bid: BidSnapshot, now: datetime) -> None:
-    if order.status not in OPEN:
-        raise Conflict("order_not_open", f"This order is {order.status}: no bid counts any more.")
+    _on_the_market(order, now)
     if bid.status is BidStatus.EXPIRED or (bid.status is BidStatus.PLACED and bid.expires_at <= now):
         raise Conflict("bid_expired", "This bid has expired.")
     if bid.status is not BidStatus.PLACED:
@@ -216,8 +221,7 @@ def accept_counter(
 
 
 def _counter_lives(order: OrderSnapshot, counter: CounterSnapshot, now: datetime) -> None:
-    if order.status not in OPEN:
-        raise Conflict("order_not_open", f"This order is {order.status}: no counter-offer counts any more.")
+    _on_the_market(order, now)
     if counter.status is CounterStatus.EXPIRED or (
         counter.status is CounterStatus.OPEN and counter.expires_at <= now
     ):

@@ -19,6 +19,7 @@ from platform_api.bids.assigning import assign
 from platform_api.bids.models import Bid, BidRevision
 from platform_api.bids.rules import BidStatus, CounterStatus, Deal, Seen
 from platform_api.errors import Conflict, Forbidden, NotFound
+from platform_api.francs import francs
 from platform_api.kyc import service as kyc
 from platform_api.orders import money
 from platform_api.orders import service as orders
@@ -28,6 +29,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.repository import lock_order
 from platform_api.orders.rules import Action, OrderStatus, dispatcher_of
 from platform_api.orders.service import locked_order
+from platform_api.orders.telling import tell
 from platform_api.versions import check_version
 
 
@@ -45,7 +47,7 @@ def place_bid(
 ) -> Bid:
     """One open bid per carrier and order. `driver_id` None = whoever drives the vehicle at acceptance."""
     order, facts = locked_order(session, actor, order_id)
-    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, vehicle_id), amount_xof)
+    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, vehicle_id), amount_xof, now)
     kyc.check_verified(session, actor.party_id, now)
     _check_driver(session, actor, driver_id)
     expires_at = _bid_valid_until(valid_until, now)
@@ -74,6 +76,8 @@ def place_bid(
     evidence = bid_evidence(bid)
     bidding = OrderStatus.BIDDING
     record(session, order, Action.BID_PLACED, now=now, to_status=bidding, actor=actor, evidence=evidence)
+    dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+    tell(session, order, dispatcher, "bid_placed", key=bid.id, now=now, amount=francs(amount_xof))
     return bid
 
 
@@ -138,7 +142,8 @@ def revise_bid(
     expires_at = bid.expires_at if valid_until is None else _bid_valid_until(valid_until, now)
     if (after, expires_at) == (before, bid.expires_at):
         return bid
-    rules.place_bid(facts, actor, repository.vehicle_snapshot(session, after.vehicle_id), after.amount_xof)
+    vehicle = repository.vehicle_snapshot(session, after.vehicle_id)
+    rules.place_bid(facts, actor, vehicle, after.amount_xof, now)
     _check_driver(session, actor, after.driver_id)
     for name, value in _fields(after).items():
         setattr(bid, name, value)
@@ -184,6 +189,9 @@ def accept_bid(
     deal = Deal(bid.carrier_id, bid.vehicle_id, bid.driver_id, bid.amount_xof)
     evidence = {"bid_id": str(bid.id)}
     assign(session, order, deal, Action.BID_ACCEPTED, actor=actor, now=now, evidence=evidence)
+    # His truck has to move: a text too.
+    amount, to = francs(bid.amount_xof), [bid.carrier_id]
+    tell(session, order, bid.carrier_id, "bid_accepted", key=bid.id, now=now, sms_to=to, amount=amount)
     return order
 
 

@@ -30,6 +30,7 @@ class BrokerageStatus(StrEnum):
     DECLINED = "DECLINED"
     WITHDRAWN = "WITHDRAWN"
     EXPIRED = "EXPIRED"
+    LOST = "LOST"  # the order was given away, cancelled or off the market before
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def agree(session: Session, actor: Actor, brokerage_id: UUID, *, now: datetime) 
         order.target_xof, order.target_shown = None, False
     _answered(row, BrokerageStatus.AGREED, actor, now)
     if row.proposed_by == ProposedBy.SHIPPER:
-        market.close(session, order)
+        market.close(session, order, now)
     order.broker_id, order.customer_xof = row.broker_id, row.customer_xof
     evidence: dict[str, Any] = {"broker_id": str(row.broker_id), "customer_xof": row.customer_xof}
     record(session, order, Action.BROKERAGE_AGREED, now=now, actor=actor, evidence=evidence)

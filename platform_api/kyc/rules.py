@@ -204,7 +204,7 @@ def is_verified(role: Role, valid: Collection[Kind]) -> bool:
     return role in REQUIRED and not missing(role, valid)
 
 
-def check_verified(*, required: bool, verified: bool) -> None:
-    """May this party post and bid? Raises Forbidden `not_verified`. `required`: MESS_KYC_REQUIRED."""
-    if required and not verified:
+def check_verified(*, verified: bool) -> None:
+    """May this party post and bid? Raises Forbidden `not_verified`."""
+    if not verified:
         raise Forbidden("not_verified", "First the papers of this business must be approved.")

@@ -55,10 +55,17 @@ def verified_of(session: Session, party_ids: Collection[UUID], now: datetime) ->
     return {key for key, (role, kinds) in found.items() if rules.is_verified(Role(role), kinds)}
 
 
+def may_deal(session: Session, party_id: UUID, now: datetime) -> bool:
+    """Whether this party may post, bid and carry: where MESS_KYC_REQUIRED is on its papers have to be approved.
+
+    Costs nothing where it is off.
+    """
+    return not get_settings().kyc_required or party_id in verified_of(session, [party_id], now)
+
+
 def check_verified(session: Session, party_id: UUID, now: datetime) -> None:
-    """Where MESS_KYC_REQUIRED is on: raises Forbidden `not_verified`. Costs nothing where it is off."""
-    if get_settings().kyc_required:
-        rules.check_verified(required=True, verified=party_id in verified_of(session, [party_id], now))
+    """Raises Forbidden `not_verified` unless this party `may_deal`."""
+    rules.check_verified(verified=may_deal(session, party_id, now))
 
 
 # The party's side --------------------------------------------------------------

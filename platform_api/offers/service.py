@@ -76,9 +76,8 @@ def make_offer(
 
 
 def _end_of(order: Order) -> datetime | None:
-    """When nobody can take the order any more."""
-    ends = [end for end in (order.expires_at, order.pickup_closes_at) if end is not None]
-    return min(ends, default=None)
+    """When nobody can take the order any more. One that a carrier gave back stays beyond its pickup window."""
+    return order.expires_at or order.pickup_closes_at
 
 
 def accept_offer(

@@ -1,6 +1,6 @@
 """What carriers and shippers are told of direct offers and agreements: alerts, and texts where minutes count."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,15 +17,23 @@ def offered(session: Session, order: Order, offer: Offer, phone: str, now: datet
     _tell_carrier(session, order, offer, "offer_made", now)
     text = (
         f"MESS: {order.reference}, {order.pickup_name} - {order.delivery_name}, {francs(offer.amount_xof)}. "
-        f"Repondez avant {offer.expires_at:%H:%M} dans l'application."
+        f"Repondez avant {_spoken(offer.expires_at, now)} dans l'application."
     )
     sms.queue(session, to=phone, text=text, purpose="offer_made", now=now, expires_at=offer.expires_at)
+
+
+def _spoken(at: datetime, now: datetime) -> str:
+    """In Dakar's hours; with the day where it is another one."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M}" if at.date() == now.astimezone(UTC).date() else f"{at:%H:%M} le {at:%d/%m}"
 
 
 def reminded(session: Session, order: Order, offer: Offer, phone: str | None, now: datetime) -> None:
     _tell_carrier(session, order, offer, "offer_waits", now)
     if phone is not None:
-        text = f"MESS: l'offre {order.reference} attend votre reponse jusqu'a {offer.expires_at:%H:%M}."
+        text = (
+            f"MESS: l'offre {order.reference} attend votre reponse jusqu'a {_spoken(offer.expires_at, now)}."
+        )
         sms.queue(session, to=phone, text=text, purpose="offer_waits", now=now, expires_at=offer.expires_at)
 
 

@@ -4,6 +4,7 @@ All under the order's row lock. What is owed for it is written down as a claim (
 another matter.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.rules import OPEN, Action, OrderStatus, dispatcher_of
 from platform_api.orders.service import get_order, locked_order, snapshot
 from platform_api.orders.telling import tell
+from platform_api.waybills import service as waybills
 
 
 def cancel_order(
@@ -44,24 +46,20 @@ def cancel_order(
     cost = _cost(order, facts, order.agreed_xof, now)
     evidence: dict[str, Any] = {"reason_code": reason_code, "reason": reason}
     basis = {"reason_code": reason_code, "by": str(actor.user_id)}
+    concerned = {order.shipper_id: cost}
     if order.carrier_id is not None:
         debtor_id = dispatcher_of(order.shipper_id, order.broker_id)
         _claim(session, order, cost, debtor_id, order.carrier_id, basis, now)
+        concerned[order.carrier_id] = cost
     if order.broker_id is not None and order.broker_id != order.shipper_id:
         # The customer knows his own price alone.
         customers = _cost(order, facts, order.customer_xof, now)
         _claim(session, order, customers, order.shipper_id, order.broker_id, basis, now)
+        concerned |= {order.shipper_id: customers, order.broker_id: customers}
     _take_off(session, order, reason_code, actor=actor, evidence=evidence, now=now)
-    if order.carrier_id is not None:
-        tell(
-            session,
-            order,
-            order.carrier_id,
-            "order_cancelled",
-            key=order.version,
-            now=now,
-            fee_xof=cost.amount_xof,
-        )
+    for party_id in concerned.keys() - {actor.party_id}:
+        fee_xof = concerned[party_id].amount_xof
+        tell(session, order, party_id, "order_cancelled", key=order.version, now=now, fee_xof=fee_xof)
     return order
 
 
@@ -97,7 +95,7 @@ def _take_off(
     evidence: dict[str, Any],
     now: datetime,
 ) -> None:
-    market.close(session, order)
+    market.close(session, order, now)
     order.cancelled_at, order.cancel_reason = now, reason
     fences.retire(session, order, now)
     cancelled = OrderStatus.CANCELLED
@@ -167,6 +165,7 @@ def withdraw_carrier(
             withdrawn_by=actor.user_id,
         )
     )
+    waybills.void_of_order(session, order, actor, reason="Transporteur désisté", now=now)
     fences.release(session, order, now)
     order.carrier_id = order.driver_id = order.vehicle_id = order.agreed_xof = None
     order.assigned_at = order.arrived_pickup_at = order.picked_up_at = order.departed_pickup_at = None
@@ -194,26 +193,22 @@ def _undo_award(session: Session, order: Order, carrier_id: UUID) -> UUID | None
     return bid_id
 
 
-def expire_orders(session: Session, now: datetime, limit: int = 200) -> int:
-    """How many open orders left the market unawarded. What somebody is acting on waits for the next round."""
-    due = select(Order.id).where(Order.status.in_(OPEN), Order.expires_at <= now).limit(limit)
-    expired = 0
-    for order_id in session.scalars(due).all():
-        order = repository.lock_order(session, order_id, skip_locked=True)
-        if order is None or order.status not in OPEN or order.expires_at is None or order.expires_at > now:
-            continue
-        evidence = {"reason_code": cancelling.EXPIRED, "expires_at": order.expires_at.isoformat()}
-        _take_off(session, order, cancelling.EXPIRED, actor=None, evidence=evidence, now=now)
-        tell(
-            session,
-            order,
-            dispatcher_of(order.shipper_id, order.broker_id),
-            "order_expired",
-            key=order.version,
-            now=now,
-        )
-        expired += 1
-    return expired
+def due_orders(session: Session, now: datetime, limit: int = 200) -> Sequence[UUID]:
+    """Open orders whose time on the market is over, the longest first."""
+    due = select(Order.id).where(Order.status.in_(OPEN), Order.expires_at <= now)
+    return session.scalars(due.order_by(Order.expires_at).limit(limit)).all()
+
+
+def expire_order(session: Session, order_id: UUID, now: datetime) -> bool:
+    """Whether an open order left the market unawarded. What somebody is acting on waits for the next round."""
+    order = repository.lock_order(session, order_id, skip_locked=True)
+    if order is None or order.status not in OPEN or order.expires_at is None or order.expires_at > now:
+        return False
+    evidence = {"reason_code": cancelling.EXPIRED, "expires_at": order.expires_at.isoformat()}
+    _take_off(session, order, cancelling.EXPIRED, actor=None, evidence=evidence, now=now)
+    dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
+    tell(session, order, dispatcher, "order_expired", key=order.version, now=now)
+    return True
 
 
 def fees_of(session: Session, actor: Actor, order_id: UUID) -> list[OrderFee]:

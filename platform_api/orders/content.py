@@ -225,6 +225,8 @@ def _check_windows(content: Content, now: datetime) -> None:
         if window.latest and window.latest > now + MAX_AHEAD:
             raise Invalid("window_too_far", f"{call.site.name}: an order is at most a year ahead.")
     _check_sequence(calls)
+    if content.expires_at and content.expires_at > now + MAX_AHEAD:
+        raise Invalid("window_too_far", "An order is at most a year on the market.")
     pickup_ends = content.pickup.window.closes_at
     if content.expires_at and pickup_ends and content.expires_at > pickup_ends:
         raise Invalid(

@@ -46,7 +46,7 @@ def create(body: OrderIn, session: SessionDep, actor: CurrentActor, now: NowDep,
     )
 
 
-@router.get("/", responses=errors("near_needs_open", "near_incomplete"))
+@router.get("/", responses=errors("near_needs_open", "near_incomplete", "filter_reversed"))
 def list_orders(
     session: SessionDep, actor: CurrentActor, page: PageDep, filters: FiltersDep
 ) -> Page[OrderOut]:

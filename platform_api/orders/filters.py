@@ -1,6 +1,6 @@
 """The parameters of a search for orders."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 
@@ -19,7 +19,12 @@ async def _filters(
     status: Annotated[OrderStatus | None, Query()] = None,
     lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)] = None,
     lng: Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)] = None,
-    radius_km: Annotated[float, Query(gt=0, le=MAX_RADIUS_KM, allow_inf_nan=False)] = DEFAULT_RADIUS_KM,
+    radius_km: Annotated[
+        float | None,
+        Query(
+            gt=0, le=MAX_RADIUS_KM, allow_inf_nan=False, description=f"{DEFAULT_RADIUS_KM:.0f} unless said"
+        ),
+    ] = None,
     vehicle_type: Annotated[
         str | None, Query(max_length=40, description="asked for, or none in particular")
     ] = None,
@@ -30,16 +35,19 @@ async def _filters(
     q: Annotated[
         str | None,
         Query(
-            max_length=MAX_WORDS_CHARS, description='words of goods and places; "two words" together, -not'
+            max_length=MAX_WORDS_CHARS,
+            description='words of goods, places and stops; "two words" together, -not',
         ),
     ] = None,
     reference: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Filters:
-    if (lat is None) != (lng is None):
+    if (lat is None) != (lng is None) or (lat is None and radius_km is not None):
         raise BadRequest("near_incomplete", "A place has lat and lng.")
+    _check_range("weight_min_kg", weight_min_kg, "weight_max_kg", weight_max_kg)
+    _check_range("pickup_from", pickup_from, "pickup_until", pickup_until)
     return Filters(
         status=status,
-        near=None if lat is None or lng is None else Near(lat, lng, radius_km),
+        near=None if lat is None or lng is None else Near(lat, lng, radius_km or DEFAULT_RADIUS_KM),
         vehicle_type=vehicle_type,
         weight_min_kg=weight_min_kg,
         weight_max_kg=weight_max_kg,
@@ -48,6 +56,13 @@ async def _filters(
         words=q,
         reference=reference,
     )
+
+
+def _check_range(least_name: str, least: Any, most_name: str, most: Any) -> None:
+    if least is not None and most is not None and most < least:
+        raise BadRequest(
+            "filter_reversed", f"{most_name} is less than {least_name}.", least=least_name, most=most_name
+        )
 
 
 FiltersDep = Annotated[Filters, Depends(_filters)]

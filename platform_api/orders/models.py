@@ -50,7 +50,9 @@ class Order(Base):
     posted_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     cancel_reason: Mapped[str | None]
-    # words of goods and places, made by the database
+    # names of its stops, a copy for the search
+    stop_names: Mapped[str] = mapped_column(server_default="")
+    # words of goods, places and stops, made by the database
     search: Mapped[str | None] = mapped_column(TSVECTOR(), FetchedValue(), deferred=True)
     pickup_name: Mapped[str]
     pickup_lat: Mapped[float]

@@ -162,6 +162,12 @@ class OrderSnapshot:
     picked_up_at: datetime | None = None
     loading_confirmed_at: datetime | None = None  # by a person, not by leaving the fence
     delivered_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+def is_open(order: OrderSnapshot, now: datetime) -> bool:
+    """Whether it may be given away on the market: from its end on not, whenever the sweep comes round."""
+    return order.status in OPEN and (order.expires_at is None or now < order.expires_at)
 
 
 def state_diagram() -> str:

@@ -161,8 +161,7 @@ def _conditions(filters: Filters, *, few: bool = False) -> list[ColumnElement[bo
 
 def _query_of(words: str) -> ColumnElement[str]:
     # As `search_words` of the schema: without accents, in French.
-    plain = func.translate(func.lower(words), "àâäéèêëîïôöùûüçñ", "aaaeeeeiioouuucn")
-    return func.websearch_to_tsquery(cast("french", REGCONFIG), plain)
+    return func.websearch_to_tsquery(cast("french", REGCONFIG), func.plain_words(words))
 
 
 def canonical_reference(text: str) -> str:

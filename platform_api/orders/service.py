@@ -43,6 +43,7 @@ def snapshot(session: Session, order: Order) -> rules.OrderSnapshot:
         picked_up_at=order.picked_up_at,
         loading_confirmed_at=repository.loading_confirmed_at(session, order.id),
         delivered_at=order.delivered_at,
+        expires_at=order.expires_at,
     )
 
 
@@ -137,7 +138,7 @@ def discard_draft(session: Session, actor: Actor, order_id: UUID, now: datetime)
     """A draft that is not wanted. Its row stays, CANCELLED, so that its reference is never given again."""
     order, facts = locked_order(session, actor, order_id)
     if rules.discard(facts, actor, discarded_before=order.cancel_reason == DISCARDED):
-        market.close(session, order)
+        market.close(session, order, now)
         order.cancelled_at, order.cancel_reason = now, DISCARDED
         cancelled = OrderStatus.CANCELLED
         evidence = {"reason_code": DISCARDED}

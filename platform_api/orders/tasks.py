@@ -61,8 +61,17 @@ def sweep_crossings() -> int:
 
 @celery_app.task(name="orders.expire")
 def expire() -> int:
+    """How many orders left the market, each in its own transaction: one that fails does not keep the others on it."""
     with transaction() as session:
-        return calling_off.expire_orders(session, clock.now())
+        due = calling_off.due_orders(session, clock.now())
+    count = 0
+    for order_id in due:
+        try:
+            with transaction() as session:
+                count += calling_off.expire_order(session, order_id, clock.now())
+        except Exception:
+            log.exception("order not taken off the market", order_id=str(order_id))
+    return count
 
 
 @celery_app.task(name="orders.complete_silent")

@@ -1,5 +1,6 @@
 """News of an order in somebody's inbox, with what every text about an order names."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ def tell(
     *,
     key: object,
     now: datetime,
+    sms_to: Collection[UUID] = (),
     **facts: Any,
 ) -> None:
     """`key` and the kind tell one piece of news of this order from another: the same again is told once."""
@@ -35,4 +37,5 @@ def tell(
             **facts,
         },
         dedup=f"{kind}/{order.id}/{key}",
+        sms_to=sms_to,
     )

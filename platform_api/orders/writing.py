@@ -8,7 +8,7 @@ from platform_api.orders.models import Order, OrderStop
 
 
 def write_content(order: Order, content: Content) -> None:
-    """Into the order's columns; its stops are rows of their own, see `stop_rows`."""
+    """Into the order's columns; its stops are rows of their own, see `stop_rows`, and found by their names here."""
     goods = content.goods
     order.goods, order.category, order.packaging = goods.description, goods.category, goods.packaging
     order.packages, order.weight_kg, order.volume_m3 = goods.packages, goods.weight_kg, goods.volume_m3
@@ -19,6 +19,7 @@ def write_content(order: Order, content: Content) -> None:
     order.target_xof, order.target_shown = content.target_xof, content.target_shown
     order.bidding = content.bidding
     order.expires_at, order.planned_route = content.expires_at, content.planned_route
+    order.stop_names = "\n".join(stop.call.site.name for stop in content.stops)
     _write_pickup(order, content.pickup)
     _write_delivery(order, content.delivery)
 

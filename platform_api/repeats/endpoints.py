@@ -13,6 +13,7 @@ from platform_api.repeats import repository, service
 from platform_api.repeats.schemas import (
     FromTemplateIn,
     OccurrenceOut,
+    ScheduleChange,
     ScheduleIn,
     ScheduleOut,
     TemplateChange,
@@ -154,15 +155,7 @@ def save_schedule(
 
     def make() -> ScheduleOut:
         made = service.save_schedule(
-            session,
-            actor,
-            template_id=body.template_id,
-            weekdays=body.weekdays,
-            at_time=body.at_time.replace(tzinfo=None),
-            lead_days=body.lead_days,
-            posts=body.posts,
-            until=body.until,
-            now=now,
+            session, actor, template_id=body.template_id, terms=body.terms(), now=now
         )
         return ScheduleOut.model_validate(made)
 
@@ -177,9 +170,34 @@ def list_schedules(session: SessionDep, actor: CurrentActor, page: PageDep) -> P
 
 
 @router.get(SCHEDULES + "{schedule_id}/", responses=errors("schedule_not_found"))
-def read_schedule(schedule_id: UUID, session: SessionDep, actor: CurrentActor) -> ScheduleOut:
+def read_schedule(
+    schedule_id: UUID, session: SessionDep, actor: CurrentActor, response: Response
+) -> ScheduleOut:
     """One of yours."""
-    return ScheduleOut.model_validate(service.get_schedule(session, actor, schedule_id))
+    schedule = service.get_schedule(session, actor, schedule_id)
+    set_etag(response, schedule.version)
+    return ScheduleOut.model_validate(schedule)
+
+
+@router.patch(
+    SCHEDULES + "{schedule_id}/",
+    responses=errors(
+        "invalid_if_match", "schedule_not_found", "schedule_days", "schedule_never", "version_mismatch"
+    ),
+)
+def change_schedule(
+    schedule_id: UUID,
+    body: ScheduleChange,
+    session: SessionDep,
+    actor: CurrentActor,
+    now: NowDep,
+    expected: IfMatch,
+    response: Response,
+) -> ScheduleOut:
+    """From now on. What was due before comes as it was; a day that had its order has no second one."""
+    schedule = service.change_schedule(session, actor, schedule_id, body.of, expected=expected, now=now)
+    set_etag(response, schedule.version)
+    return ScheduleOut.model_validate(schedule)
 
 
 @router.post(SCHEDULES + "{schedule_id}/pause/", responses=errors("schedule_not_found"))

@@ -82,6 +82,14 @@ def list_occurrences(
     return fetch_page(session, statement, (ScheduleOccurrence.created_at, ScheduleOccurrence.id), query)
 
 
+def days_since(session: Session, schedule_id: UUID, first: dt.date) -> set[dt.date]:
+    """That have been dealt with."""
+    statement = select(ScheduleOccurrence.date).where(
+        ScheduleOccurrence.schedule_id == schedule_id, ScheduleOccurrence.date >= first
+    )
+    return set(session.scalars(statement))
+
+
 def due(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
     statement = select(OrderSchedule.id).where(
         OrderSchedule.next_at <= now, OrderSchedule.paused_at.is_(None), OrderSchedule.removed_at.is_(None)

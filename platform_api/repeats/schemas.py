@@ -1,17 +1,28 @@
 """Bodies of templates and schedules."""
 
 import datetime as dt
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from platform_api.fields import Name
+from platform_api.fields import EARLIEST_TIME, Name
 from platform_api.orders.bodies import OrderChange, OrderIn
-from platform_api.repeats.rules import MAX_LEAD_DAYS
+from platform_api.repeats.rules import MAX_LEAD_DAYS, Terms
 from platform_api.schemas import StrictBody
 
+
+def _of_dakar(time: dt.time) -> dt.time:
+    """Dakar keeps UTC all year; another zone would move the day as well, so it is refused and not reckoned with."""
+    if time.utcoffset():
+        raise PydanticCustomError("other_zone", "a time of Dakar, which is UTC, is expected")
+    return time.replace(tzinfo=None)
+
+
+DakarTime = Annotated[dt.time, AfterValidator(_of_dakar)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="1 = Monday ... 7 = Sunday")]
 
 
@@ -47,7 +58,7 @@ class TemplateOut(BaseModel):
 class FromTemplateIn(StrictBody):
     """`pickup_date`: the times move to that day, by whole days (without it today); `changes` come after."""
 
-    pickup_date: dt.date | None = None
+    pickup_date: dt.date | None = Field(default=None, ge=EARLIEST_TIME.date())
     changes: OrderChange | None = None
     post: bool = False
 
@@ -57,10 +68,27 @@ class ScheduleIn(StrictBody):
 
     template_id: UUID
     weekdays: list[Weekday] = Field(min_length=1, max_length=7, examples=[[1, 3, 5]])
-    at_time: dt.time = Field(examples=["06:00:00"])
+    at_time: DakarTime = Field(examples=["06:00:00"])
     lead_days: int = Field(default=0, ge=0, le=MAX_LEAD_DAYS)
     posts: bool = Field(default=False, description="on the market at once; else a draft")
     until: dt.date | None = None
+
+    def terms(self) -> Terms:
+        return Terms(tuple(self.weekdays), self.at_time, self.lead_days, self.posts, self.until)
+
+
+class ScheduleChange(StrictBody):
+    """What is named takes the place of what was; `until` null: without end."""
+
+    weekdays: list[Weekday] = Field(default=[], min_length=1, max_length=7, examples=[[2, 4]])
+    at_time: DakarTime = dt.time()
+    lead_days: int = Field(default=0, ge=0, le=MAX_LEAD_DAYS)
+    posts: bool = False
+    until: dt.date | None = None
+
+    def of(self, terms: Terms) -> Terms:
+        """Those with the changes."""
+        return replace(terms, **{name: getattr(self, name) for name in self.model_fields_set})
 
 
 class ScheduleOut(BaseModel):

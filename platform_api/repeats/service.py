@@ -5,6 +5,7 @@ that opens at eight opens at eight.
 """
 
 import datetime as dt
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,10 +21,12 @@ from platform_api.orders import repository as orders
 from platform_api.orders.bodies import OrderChange, OrderIn, parse_order
 from platform_api.orders.content import check_content
 from platform_api.orders.models import Order
+from platform_api.orders.money import is_customer
 from platform_api.orders.rules import may_create
-from platform_api.orders.service import create_order, get_order, is_party, post_order
+from platform_api.orders.service import create_order, get_order, is_party, post_order, price_facts
 from platform_api.repeats import repository, rules
 from platform_api.repeats.models import OrderSchedule, OrderTemplate, ScheduleOccurrence
+from platform_api.repeats.rules import Terms
 from platform_api.versions import check_version
 
 log = get_logger(__name__)
@@ -61,7 +64,11 @@ def _body_of(session: Session, actor: Actor, order_id: UUID | None) -> OrderIn:
     order = get_order(session, actor, order_id)
     if not is_party(order, actor) or actor.party_id not in (order.shipper_id, order.broker_id):
         raise NotFound("order_not_found", "There is no such order.")
-    return OrderIn.of(order, orders.stops_of(session, [order_id]).get(order_id, ()))
+    body = OrderIn.of(order, orders.stops_of(session, [order_id]).get(order_id, ()))
+    if not is_customer(price_facts(order), actor):
+        return body
+    # What his freight broker thinks of paying is not shown to him here either.
+    return body.model_copy(update={"target_xof": None, "target_shown": False})
 
 
 def _kept(body: OrderIn) -> dict[str, Any]:
@@ -122,7 +129,9 @@ def order_from(
 ) -> Order:
     """A draft of the template, its times moved to that day (None = today), then with the changes; posted if asked."""
     template = get_template(session, actor, template_id)
-    body = _on_day(template, pickup_date or now.date())
+    day = pickup_date or now.date()
+    rules.check_pickup_date(day, now)
+    body = _on_day(template, day)
     if changes is not None:
         body = body.changed(changes)
     order = create_order(session, actor, body.content(), now=now)
@@ -135,39 +144,62 @@ def _on_day(template: OrderTemplate, day: dt.date) -> OrderIn:
 
 
 def save_schedule(
-    session: Session,
-    actor: Actor,
-    *,
-    template_id: UUID,
-    weekdays: list[int],
-    at_time: dt.time,
-    lead_days: int,
-    posts: bool,
-    until: dt.date | None,
-    now: datetime,
+    session: Session, actor: Actor, *, template_id: UUID, terms: Terms, now: datetime
 ) -> OrderSchedule:
     """Raises NotFound `template_not_found`, Invalid `schedule_days`, `schedule_never`."""
     may_create(actor)
     get_template(session, actor, template_id)
     rules.check_room(repository.count_schedules(session, actor), rules.MAX_SCHEDULES, "schedules")
-    days = rules.check_days(weekdays)
-    next_at = rules.check_comes(rules.next_occurrence(days, at_time, after=now, until=until))
+    terms = rules.check_terms(terms)
     schedule = OrderSchedule(
         template_id=template_id,
         party_id=actor.party_id,
         created_by=actor.user_id,
-        weekdays=days,
-        at_time=at_time,
-        lead_days=lead_days,
-        posts=posts,
-        until=until,
-        next_at=next_at,
+        next_at=rules.check_comes(rules.next_occurrence(terms, after=now)),
         version=1,
         created_at=now,
         updated_at=now,
     )
+    _write(schedule, terms)
     session.add(schedule)
     session.flush()
+    return schedule
+
+
+def _write(schedule: OrderSchedule, terms: Terms) -> None:
+    schedule.weekdays, schedule.at_time = list(terms.weekdays), terms.at_time
+    schedule.lead_days, schedule.posts, schedule.until = terms.lead_days, terms.posts, terms.until
+
+
+def _terms(schedule: OrderSchedule) -> Terms:
+    days = tuple(schedule.weekdays)
+    return Terms(days, schedule.at_time, schedule.lead_days, schedule.posts, schedule.until)
+
+
+def change_schedule(
+    session: Session,
+    actor: Actor,
+    schedule_id: UUID,
+    change: Callable[[Terms], Terms],
+    *,
+    expected: int | None,
+    now: datetime,
+) -> OrderSchedule:
+    """From now on; what was due before comes as it was, and a day that had its order has no second one.
+
+    Raises PreconditionFailed when it is not the version the caller has read (None = he does not ask), Invalid
+    `schedule_days`, `schedule_never`.
+    """
+    schedule = get_schedule(session, actor, schedule_id, lock=True)
+    check_version(schedule.version, expected)
+    while schedule.paused_at is None and schedule.next_at is not None and schedule.next_at <= now:
+        _run(session, schedule, schedule.next_at, now)
+    before = _terms(schedule)
+    after = rules.check_terms(change(before))
+    if after != before:
+        _write(schedule, after)
+        schedule.next_at = rules.check_comes(_next(session, schedule, now))
+        _changed(schedule, now)
     return schedule
 
 
@@ -193,7 +225,7 @@ def resume(session: Session, actor: Actor, schedule_id: UUID, now: datetime) -> 
     schedule = get_schedule(session, actor, schedule_id, lock=True)
     if schedule.paused_at is not None:
         schedule.paused_at = None
-        schedule.next_at = _next(schedule, now)
+        schedule.next_at = _next(session, schedule, now)
         _changed(schedule, now)
     return schedule
 
@@ -208,8 +240,10 @@ def _changed(schedule: OrderSchedule, now: datetime) -> None:
     schedule.updated_at = now
 
 
-def _next(schedule: OrderSchedule, after: datetime) -> datetime | None:
-    return rules.next_occurrence(schedule.weekdays, schedule.at_time, after=after, until=schedule.until)
+def _next(session: Session, schedule: OrderSchedule, now: datetime) -> datetime | None:
+    """From now on, without the days that it has dealt with."""
+    done = repository.days_since(session, schedule.id, now.date())
+    return rules.next_occurrence(_terms(schedule), after=now, done=done)
 
 
 def run_schedule(session: Session, schedule_id: UUID, now: datetime) -> bool:
@@ -217,12 +251,17 @@ def run_schedule(session: Session, schedule_id: UUID, now: datetime) -> bool:
     schedule = repository.take_due(session, schedule_id, now)
     if schedule is None or schedule.next_at is None:
         return False
-    due_at = schedule.next_at
-    schedule.next_at = _next(schedule, due_at)
+    _run(session, schedule, schedule.next_at, now)
+    return True
+
+
+def _run(session: Session, schedule: OrderSchedule, due_at: datetime, now: datetime) -> None:
+    """The day of `due_at`, of the locked schedule."""
+    schedule.next_at = rules.next_occurrence(_terms(schedule), after=due_at)
+    _changed(schedule, now)
     occurrence = repository.claim_day(session, schedule.id, due_at.date(), now)
     if occurrence is not None:
         _make(session, schedule, occurrence, due_at, now)
-    return True
 
 
 def _make(

@@ -21,14 +21,19 @@ v.id AS vehicle_id, v.carrier_id, v.plate, v.name AS vehicle_name, v.capacity_kg
 u.id AS driver_id, u.name AS driver_name, s.lat, s.lon, s.time, s.speed_kmh, s.heading_deg
 """
 
-# Nobody may give it a load: it cannot be had now, or a required document of it or its driver has expired.
-_CAN_BE_GIVEN = """
-  AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
-                  AND a.starts_at <= :now AND (a.ends_at IS NULL OR a.ends_at > :now))
-  AND NOT EXISTS (SELECT FROM fleet_documents f JOIN fleet_document_kinds k ON k.code = f.kind AND k.required
-                  WHERE f.vehicle_id = v.id AND f.ended_at IS NULL AND f.expires_on < :today)
-  AND NOT EXISTS (SELECT FROM fleet_documents f JOIN fleet_document_kinds k ON k.code = f.kind AND k.required
-                  WHERE f.driver_id = u.id AND f.ended_at IS NULL AND f.expires_on < :today)
+# Whom `bids.assigning` would refuse, or who cannot be had when the goods are. As `fleet_documents.rules.check_assignable`
+# judges: papers that are asked for have not expired and, where that is demanded, are there.
+_CAN_BE_HAD = """
+AND NOT EXISTS (SELECT FROM vehicle_unavailabilities a WHERE a.vehicle_id = v.id
+                AND (a.starts_at <= :until AND coalesce(a.ends_at, 'infinity') > :since
+                     OR a.starts_at <= :now AND coalesce(a.ends_at, 'infinity') > :now))
+AND NOT EXISTS (SELECT FROM fleet_documents d JOIN fleet_document_kinds k ON k.code = d.kind
+                WHERE (d.vehicle_id = v.id OR d.driver_id = u.id) AND d.ended_at IS NULL
+                  AND k.required AND d.expires_on < :today)
+AND (NOT :papers_needed OR NOT EXISTS (
+    SELECT FROM fleet_document_kinds k WHERE k.required AND NOT EXISTS (
+        SELECT FROM fleet_documents d WHERE d.kind = k.code AND d.ended_at IS NULL
+          AND (d.vehicle_id = v.id OR d.driver_id = u.id))))
 """
 
 # By the flat distance, which is good enough to choose candidates by. Made-up positions are no candidates.
@@ -40,10 +45,9 @@ JOIN users u ON u.id = v.driver_id
 WHERE s.time >= :fresh_since AND s.lat BETWEEN :south AND :north AND s.lon BETWEEN :west AND :east
   AND NOT s.mock AND v.available AND v.carrier_id IS NOT NULL AND NOT u.disabled
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
-  {_CAN_BE_GIVEN}
   AND NOT EXISTS (SELECT FROM orders o WHERE o.vehicle_id = v.id AND o.status = ANY (:underway))
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = u.id AND o.status = ANY (:underway))
-ORDER BY (s.lat - :lat) ^ 2 + ((s.lon - :lon) * :narrow) ^ 2, v.id
+{_CAN_BE_HAD}ORDER BY (s.lat - :lat) ^ 2 + ((s.lon - :lon) * :narrow) ^ 2, v.id
 LIMIT :most
 """)  # noqa: S608 - a constant of this module
 
@@ -57,8 +61,7 @@ WHERE o.status = ANY (:underway) AND o.id <> :order_id AND s.time >= :fresh_sinc
   AND o.delivery_lat BETWEEN :south AND :north AND o.delivery_lon BETWEEN :west AND :east
   AND NOT s.mock AND v.available AND v.carrier_id IS NOT NULL AND NOT u.disabled
   AND (CAST(:weight_kg AS integer) IS NULL OR v.capacity_kg IS NULL OR v.capacity_kg >= :weight_kg)
-  {_CAN_BE_GIVEN}
-ORDER BY (o.delivery_lat - :lat) ^ 2 + ((o.delivery_lon - :lon) * :narrow) ^ 2, v.id
+{_CAN_BE_HAD}ORDER BY (o.delivery_lat - :lat) ^ 2 + ((o.delivery_lon - :lon) * :narrow) ^ 2, v.id
 LIMIT :most
 """)  # noqa: S608 - a constant of this module
 
@@ -79,19 +82,22 @@ WHERE carrier_id = ANY (:carrier_ids) AND delivered_at IS NOT NULL
 GROUP BY carrier_id
 """)
 
-# Of the last 20 loads of each carrier, how many it did not give back.
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What candidates are looked for by."""
+    """What candidates are looked for by. `had`: [first, last] moment at which a truck has to be had, beside `now`.
+
+    `papers_needed`: that papers are missing excludes a truck too.
+    """
 
     order_id: UUID
     pickup: Point
     weight_kg: int | None
     box: Box
     fresh_since: datetime
+    had: tuple[datetime, datetime]
     now: datetime
+    papers_needed: bool
 
 
 def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
@@ -99,8 +105,6 @@ def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
     values = {
         "order_id": wanted.order_id,
         "fresh_since": wanted.fresh_since,
-        "now": wanted.now,
-        "today": wanted.now.date(),
         "weight_kg": wanted.weight_kg,
         "lat": wanted.pickup.lat,
         "lon": wanted.pickup.lon,
@@ -109,6 +113,11 @@ def candidates(session: Session, wanted: Wanted) -> Sequence[Row[Any]]:
         "north": wanted.box.north,
         "west": wanted.box.west,
         "east": wanted.box.east,
+        "since": wanted.had[0],
+        "until": wanted.had[1],
+        "now": wanted.now,
+        "today": wanted.now.date(),
+        "papers_needed": wanted.papers_needed,
         "underway": list(UNDERWAY),
         "most": MAX_CANDIDATES,
     }

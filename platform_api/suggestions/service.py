@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 
 from config.settings import get_settings
 from platform_api.actor import Actor
+from platform_api.bids.warnings import pickup_window
 from platform_api.errors import Conflict
+from platform_api.kyc import service as kyc
 from platform_api.orders.rules import GIVEABLE, OrderStatus, dispatcher_of, owner_only
 from platform_api.orders.service import get_order, snapshot
 from platform_api.reliability import service as reliability
@@ -33,8 +35,20 @@ def suggest_trucks(
         pickup_closes_at=order.pickup_closes_at,
     )
     box = bounding_box(order.pickup_lat, order.pickup_lon, rules.RADIUS_KM)
-    wanted = repository.Wanted(order.id, load.pickup, load.weight_kg, box, now - fresh, now)
+    wanted = repository.Wanted(
+        order.id,
+        load.pickup,
+        load.weight_kg,
+        box,
+        now - fresh,
+        had=pickup_window(order) or (now, now),
+        now=now,
+        papers_needed=get_settings().fleet_documents_required,
+    )
     rows = repository.candidates(session, wanted)
+    if get_settings().kyc_required:
+        verified = kyc.verified_of(session, {row.carrier_id for row in rows}, now)
+        rows = [row for row in rows if row.carrier_id in verified]
     carriers = sorted({row.carrier_id for row in rows})
     homes = repository.came_from(session, [row.vehicle_id for row in rows])
     dispatcher = dispatcher_of(order.shipper_id, order.broker_id)

@@ -199,3 +199,45 @@ def test_refused_payloads_become_letters_and_come_back(new_database: str) -> Non
         (b"before it was registered", 24, False, ["unknown_device"]),
         (b"", 0, False, ["unknown_topic"]),
     ]
+
+
+def test_orders_there_were_are_found_by_their_stops(new_database: str) -> None:
+    migrate(new_database, "0017")
+    with psycopg.connect(new_database, autocommit=True) as connection:
+        (shipper,) = connection.execute(
+            "INSERT INTO users (id, phone, name, role, password_hash)"
+            " VALUES (gen_random_uuid(), '+221770000001', 'A', 'shipper', '!') RETURNING id"
+        ).fetchone() or (None,)
+        orders = [
+            row[0]
+            for row in connection.execute(
+                "INSERT INTO orders (shipper_id, status, goods, pickup_name, pickup_lat, pickup_lon, pickup_shape,"
+                " delivery_name, delivery_lat, delivery_lon, delivery_shape)"
+                " SELECT %s, 'POSTED', 'Œufs', 'Dakar', 14, -17, '{}', 'Kaolack', 14, -16, '{}' FROM generate_series(1, 2)"
+                " RETURNING id",
+                [shipper],
+            )
+        ]
+        connection.execute(
+            "INSERT INTO order_stops (order_id, sequence, kind, name, lat, lon, shape)"
+            " VALUES (%(order)s, 2, 'delivery', 'Fatick', 14, -16, '{}'), (%(order)s, 1, 'pickup', 'Mbour', 14, -16, '{}')",
+            {"order": orders[0]},
+        )
+        connection.execute(
+            "INSERT INTO brokerages (order_id, broker_id, proposed_by, customer_id, customer_xof, made_by, created_at)"
+            " VALUES (%(order)s, %(who)s, 'shipper', %(who)s, 5, %(who)s, now())",
+            {"order": orders[0], "who": shipper},
+        )
+        migrate(new_database)
+        found = "SELECT id FROM orders WHERE search @@ plainto_tsquery('french', %s) ORDER BY id"
+        assert connection.execute(found, ["mbour fatick"]).fetchall() == [(orders[0],)]
+        assert connection.execute(found, ["oeufs kaolack"]).fetchall() == [
+            (order,) for order in sorted(orders)
+        ]
+        names = connection.execute("SELECT stop_names FROM orders WHERE id = %s", [orders[0]]).fetchone()
+        assert names == ("Mbour\nFatick",)
+        connection.execute("UPDATE brokerages SET status = 'LOST'")
+        command.downgrade(alembic_config(new_database), "0017")
+        assert connection.execute(found, ["mbour"]).fetchall() == []
+        assert len(connection.execute(found, ["kaolack"]).fetchall()) == 2
+        assert connection.execute("SELECT status FROM brokerages").fetchall() == [("EXPIRED",)]

@@ -8,7 +8,7 @@ import pytest
 from platform_api.actor import Role
 from platform_api.bids import tasks
 from tests.integration.orders.world import ORDER, World
-from tests.support.api import Person, code_of, person
+from tests.support.api import Person, code_of, last_text, person
 from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.integration
@@ -290,3 +290,52 @@ def test_a_broker_sees_no_order_of_others(world: World) -> None:
     assert broker.get("/api/v1/orders/").json()["items"] == []
     for what in ("", "bids/", "history/", "bids/standing/"):
         assert code_of(broker.get(path + what)) == (404, "order_not_found")
+
+
+def told(someone: Person) -> list[str]:
+    return [each["kind"] for each in someone.get("/api/v1/alerts/").json()["items"]][::-1]
+
+
+def test_whom_a_bid_concerns_is_told_what_became_of_it(world: World) -> None:
+    shipper = person(world.client, Role.SHIPPER)
+    path = world.posted(shipper)
+    (winner, _, truck), (loser, _, other), (left, _, third) = (world.fleet() for _ in range(3))
+    bid_id = world.bid(path, winner, truck, 450_123)
+    world.bid(path, loser, other, 460_000)
+    withdrawn = world.bid(path, left, third, 470_000)
+    assert left.post(f"{path}bids/{withdrawn}/withdraw/").status_code == 200
+    assert told(shipper) == ["bid_placed"] * 3
+    for _ in range(2):
+        assert code_of(shipper.post(f"{path}accept-bid/", {"bid_id": bid_id})) == (200, "")
+    assert [told(each) for each in (winner, loser, left)] == [["bid_accepted"], ["bid_lost"], []]
+    # the loser is not told for how much, nor who; the winner by a text, as his truck has to move
+    lost = loser.get("/api/v1/alerts/").text
+    assert "450" not in lost
+    assert str(winner.id) not in lost
+    assert "retenue" in last_text(winner.phone)
+    order_id = path.split("/")[-2]
+    texts = world.sql("SELECT count(*) AS many FROM sms_messages WHERE phone = %s", winner.phone)
+    assert texts == [{"many": 1}]
+    assert order_id in lost
+
+
+@pytest.mark.parametrize("answer", ["accept", "decline"])
+def test_who_made_a_counter_offer_is_told_the_answer(world: World, answer: str) -> None:
+    shipper = person(world.client, Role.SHIPPER)
+    path = world.posted(shipper)
+    carrier, _, truck = world.fleet()
+    bid = f"{path}bids/{world.bid(path, carrier, truck)}/"
+    assert shipper.post(f"{bid}counter/", {"amount_xof": 431_000}).status_code == 201
+    body = {"amount_xof": 431_000} if answer == "accept" else None
+    for _ in range(2):
+        assert code_of(carrier.post(f"{bid}counter/{answer}/", body)) == (200, "")
+    assert told(shipper) == ["bid_placed", "counter_accepted" if answer == "accept" else "counter_declined"]
+    assert told(carrier) == ["counter_made"]
+
+
+def test_those_who_bid_are_told_that_the_order_is_off_the_market(world: World) -> None:
+    path = world.posted()
+    carrier, _, truck = world.fleet()
+    world.bid(path, carrier, truck)
+    assert code_of(world.shipper.post(f"{path}cancel/", {"reason_code": "price"})) == (200, "")
+    assert told(carrier) == ["bid_lost"]

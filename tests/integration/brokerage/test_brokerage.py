@@ -19,6 +19,7 @@ from platform_api.brokerage import tasks as brokerage_tasks
 from platform_api.detention import service as detention
 from platform_api.exports import tasks as export_tasks
 from platform_api.orders import repository as orders_repository
+from platform_api.orders import tasks as order_tasks
 from platform_api.watch import service as watch
 from tests.integration.bids.market_world import made
 from tests.integration.orders.world import ORDER, Assigned, Stay, World, actor_of
@@ -78,6 +79,8 @@ def test_a_customer_consents_before_an_order_is_his(world: World) -> None:
         "brokerage_exists",
     )
     assert code_of(customer.get(path)) == (404, "order_not_found")
+    # what he is asked about does not change under him
+    assert code_of(broker.patch(path, {"goods": "Ciment"})) == (409, "order_offered")
     (asked,) = customer.get("/api/v1/brokerages/?status=PROPOSED").json()["items"]
     assert (asked["customer_xof"], asked["message"], asked["goods"]) == (SOLD, "Bonjour", ORDER["goods"])
     # it is nobody else's, not even the broker's own to agree to
@@ -170,6 +173,53 @@ def test_a_shipper_gives_his_order_to_a_broker(world: World) -> None:
     order = broker.post(f"{path}accept-bid/", {"bid_id": again}).json()
     assert (order["agreed_xof"], order["customer_xof"], order["margin_xof"]) == (ASKED, SOLD, SOLD - ASKED)
     assert code_of(world.shipper.post(f"{path}brokerage/", {"customer_xof": 5, "broker_id": str(broker.id)})) == (409, "already_brokered")  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["cancel", "accept", "expire", "discard"])
+def test_a_proposal_is_lost_with_its_order(world: World, end: str) -> None:
+    broker = person(world.client, Role.BROKER)
+    path = draft(world.shipper) if end == "discard" else world.posted()
+    order_id = path.split("/")[-2]
+    proposal = propose(world.shipper, path, broker_id=str(broker.id))
+    if end == "cancel":
+        assert code_of(world.shipper.post(f"{path}cancel/", {"reason_code": "price"})) == (200, "")
+    elif end == "accept":
+        bid_id = world.bid(path, world.carrier, world.vehicle_id)
+        assert code_of(world.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id})) == (200, "")
+    elif end == "expire":
+        world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", order_id)
+        assert order_tasks.expire() >= 1
+        assert world.shipper.get(path).json()["status"] == "CANCELLED"
+    else:
+        assert code_of(world.shipper.delete(path)) == (204, "")
+    (asked,) = broker.get("/api/v1/brokerages/").json()["items"]
+    assert asked["status"] == "LOST"
+    assert code_of(broker.post(f"{proposal}agree/")) == (409, "brokerage_not_open")
+
+
+def test_a_customers_template_has_not_what_his_broker_thinks_of_paying(world: World, sale: Sale) -> None:
+    made = sale.customer.post("/api/v1/order-templates/", {"name": "Encore", "order_id": sale.order_id})
+    assert made.status_code == 201, made.text
+    assert str(TARGET) not in made.text
+    (kept,) = world.sql("SELECT body::text FROM order_templates WHERE party_id = %s", sale.customer.id)
+    assert str(TARGET) not in kept["body"]
+    own = sale.broker.post("/api/v1/order-templates/", {"name": "Encore", "order_id": sale.order_id})
+    assert own.json()["order"]["target_xof"] == TARGET
+
+
+def test_whoever_cancels_the_others_are_told_by_their_own_price(world: World, sale: Sale) -> None:
+    assert code_of(sale.broker.post(f"{sale.path}post/")) == (200, "")
+    bid_id = world.bid(sale.path, world.carrier, world.vehicle_id, ASKED)
+    sale.broker.post(f"{sale.path}accept-bid/", {"bid_id": bid_id})
+    assert code_of(sale.customer.post(f"{sale.path}cancel/", {"reason_code": "price"})) == (200, "")
+    told = {
+        name: [
+            each["facts"]["fee_xof"]
+            for each in who.get("/api/v1/alerts/?kind=order_cancelled").json()["items"]
+        ]
+        for name, who in (("broker", sale.broker), ("customer", sale.customer), ("carrier", world.carrier))
+    }
+    assert told == {"broker": [round(SOLD / 10)], "customer": [], "carrier": [round(ASKED / 10)]}
 
 
 @pytest.mark.parametrize(

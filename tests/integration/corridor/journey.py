@@ -105,4 +105,5 @@ class Journey:
     def alerts(self, person: Person, **query: Any) -> list[dict[str, Any]]:
         params = {"order_id": str(self.order.id), **query}
         items: list[dict[str, Any]] = person.get("/api/v1/alerts/", params=params).json()["items"]
-        return items
+        # Bids are told of as well.
+        return [item for item in items if not item["kind"].startswith("bid_")]

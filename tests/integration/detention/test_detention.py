@@ -53,10 +53,8 @@ def claim(order: Assigned, place: str = "pickup", **headers: str) -> Any:
 
 
 def alerts(someone: Person, order: Assigned) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = someone.get("/api/v1/alerts/", params={"order_id": str(order.id)}).json()[
-        "items"
-    ]
-    return items
+    answer = someone.get("/api/v1/alerts/", params={"order_id": str(order.id)}).json()
+    return [item for item in answer["items"] if item["kind"].startswith("detention")]
 
 
 def test_the_terms_of_the_award_are_those_of_the_order(world: World) -> None:

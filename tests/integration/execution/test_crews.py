@@ -37,7 +37,7 @@ def test_a_load_is_turned_down_and_given_to_another(world: ExecutionWorld) -> No
     row = next(row for row in world.history(order) if row["action"] == "load_rejected")
     assert row["evidence"]["reason"] == WHY["reason"]
 
-    (alert,) = order.carrier.get("/api/v1/alerts/").json()["items"]
+    (alert, _award) = order.carrier.get("/api/v1/alerts/").json()["items"]
     assert (alert["kind"], alert["order_id"]) == ("load_rejected", str(order.id))
 
     driver, vehicle_id = another_truck(world, order)
@@ -57,7 +57,7 @@ def test_a_load_is_turned_down_and_given_to_another(world: ExecutionWorld) -> No
     assert world.states(order.driver, note) == ["order_reassigned"]
     assert "action_in_conflict" in world.actions_of(order)
     kinds = [alert["kind"] for alert in order.carrier.get("/api/v1/alerts/").json()["items"]]
-    assert sorted(kinds) == ["action_in_conflict", "load_rejected"]
+    assert sorted(kinds) == ["action_in_conflict", "bid_accepted", "load_rejected"]
     assert world.state(order)[0] == "ASSIGNED"
 
 

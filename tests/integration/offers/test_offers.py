@@ -8,7 +8,7 @@ import pytest
 from platform_api.actor import Role
 from platform_api.offers import tasks
 from tests.integration.orders.world import ORDER, World
-from tests.support.api import Person, code_of, person
+from tests.support.api import Person, code_of, last_text, person
 from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.integration
@@ -88,6 +88,13 @@ def test_several_are_asked_and_the_first_yes_wins(world: World) -> None:
     assert offers_of(world.shipper, path) == {str(world.carrier.id): "LOST", str(other.id): "ACCEPTED"}
     (lost,) = world.carrier.get("/api/v1/offers/").json()["items"]
     assert lost["status"] == "LOST"
+
+
+def test_a_text_says_the_day_of_an_answer_that_may_wait(world: World) -> None:
+    until = datetime.now(UTC) + timedelta(days=2)
+    made = offer(world, draft(world), world.carrier, answer_by=until.isoformat())
+    assert f"avant {until:%H:%M} le {until:%d/%m} " in last_text(world.carrier.phone)
+    assert world.shipper.post(f"{made}withdraw/").status_code == 200
 
 
 def test_declined_withdrawn_or_unanswered_the_order_is_as_before(world: World) -> None:

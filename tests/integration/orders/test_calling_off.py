@@ -105,7 +105,8 @@ def test_given_back_it_is_on_the_market_as_if_it_had_not_been_taken(world: World
     assert None not in [fence["retired_at"] for fence in fences]
     assert code_of(give_back(order)) == (403, "not_your_load")
     alerts = order.shipper.get("/api/v1/alerts/").json()["items"]
-    assert [alert["kind"] for alert in alerts if alert["order_id"] == str(order.id)] == ["order_given_back"]
+    told = [alert["kind"] for alert in alerts if alert["order_id"] == str(order.id)]
+    assert told == ["order_given_back", "bid_placed"]
 
     # what the first truck does at its old fences moves nothing
     assert world.drive(order, Stay("pickup", 10, 40), Stay("delivery", 90)) == []
@@ -139,7 +140,8 @@ def test_what_nobody_took_leaves_the_market(world: World) -> None:
     assert world.sql("SELECT status FROM bids WHERE id = %s", bid_id) == [{"status": "LOST"}]
     assert world.shipper.get(fresh).json()["status"] == "POSTED"
     alerts = world.shipper.get("/api/v1/alerts/").json()["items"]
-    assert [alert["kind"] for alert in alerts if alert["order_id"] == order_id] == ["order_expired"]
+    told = [alert["kind"] for alert in alerts if alert["order_id"] == order_id]
+    assert told == ["order_expired", "bid_placed"]
 
 
 def taken(world: World) -> tuple[UUID, Actor, Actor]:
@@ -198,12 +200,65 @@ def test_accepted_while_it_expires(world: World) -> None:
         world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", market.order_id)
 
         def accept(session: Session, now: datetime) -> object:
-            return bids.accept_bid(session, market.shipper, market.order_id, market.bid_ids[0], now)  # noqa: B023
+            # His request came in just before the end.
+            before = now - timedelta(minutes=1)
+            return bids.accept_bid(session, market.shipper, market.order_id, market.bid_ids[0], before)  # noqa: B023
 
         def expire(session: Session, now: datetime) -> object:
-            return calling_off.expire_orders(session, now)
+            return calling_off.expire_order(session, market.order_id, now)  # noqa: B023
 
         outcomes = race(accept, expire)
         (order,) = world.sql("SELECT status FROM orders WHERE id = %s", market.order_id)
         assert outcomes[1] == "ok"
         assert order["status"] == ("ASSIGNED" if outcomes[0] == "ok" else "CANCELLED")
+
+
+def test_what_is_over_is_given_to_nobody_even_before_the_sweep(world: World) -> None:
+    path = world.posted()
+    bid_id = world.bid(path, world.carrier, world.vehicle_id)
+    made = world.shipper.post(f"{path}bids/{bid_id}/counter/", {"amount_xof": 450_000})
+    assert made.status_code == 201, made.text
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = %s", path.split("/")[-2])
+    other, _, truck = world.fleet()
+    bid = {"vehicle_id": truck, "amount_xof": 480_000}
+    own = f"{path}bids/{bid_id}/"
+    for answer in (
+        other.post(f"{path}bids/", bid),
+        world.carrier.patch(own, {"amount_xof": 470_000}),
+        world.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id}),
+        world.shipper.post(f"{own}counter/", {"amount_xof": 440_000}),
+        world.carrier.post(f"{own}counter/accept/", {"amount_xof": 450_000}),
+    ):
+        assert code_of(answer) == (409, "order_not_open")
+
+
+def test_an_order_that_cannot_expire_keeps_no_other_on_the_market(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = (world.posted().split("/")[-2] for _ in range(2))
+    world.sql("UPDATE orders SET expires_at = now() WHERE id = ANY (%s::uuid[])", [bad, good])
+    really = calling_off.expire_order
+
+    def sometimes(session: Session, order_id: UUID, now: datetime) -> bool:
+        if str(order_id) == bad:
+            raise RuntimeError("a row like no other")
+        return really(session, order_id, now)
+
+    monkeypatch.setattr(calling_off, "expire_order", sometimes)
+    assert tasks.expire() >= 1
+    states = world.sql("SELECT id, status FROM orders WHERE id = ANY (%s::uuid[])", [bad, good])
+    assert {str(row["id"]): row["status"] for row in states} == {bad: "POSTED", good: "CANCELLED"}
+
+
+def test_given_back_after_its_pickup_window_it_may_be_offered_to_another(world: World) -> None:
+    closes = datetime.now(UTC) + timedelta(hours=1)
+    order = world.assigned(body={**ORDER, "pickup_window": {"closes_at": closes.isoformat()}})
+    world.sql(
+        "UPDATE orders SET pickup_closes_at = now() - interval '1 hour', expires_at = now() WHERE id = %s",
+        order.id,
+    )
+    back = order.carrier.post(f"{order.path}withdraw/", {"reason_code": "breakdown"})
+    assert back.json()["status"] == "POSTED"
+    offer = {"carrier_id": str(world.carrier.id), "amount_xof": 400_000}
+    made = order.shipper.post(f"{order.path}offers/", offer)
+    assert made.status_code == 201, made.text

@@ -166,6 +166,7 @@ def test_a_price_guide_that_is_shown(world: World) -> None:
     [
         ({"pickup_contact": {"name": "Awa", "phone": "12"}}, "invalid_phone"),
         ({"pickup_window": {"opens_at": ahead(3), "closes_at": ahead(2)}}, "window_reversed"),
+        ({"expires_at": "2099-12-31T00:00:00Z"}, "window_too_far"),
         ({"needs": ["hazardous"]}, "un_number_needed"),
         ({"needs": ["levitating"]}, "invalid_body"),
         ({"stops": [{"kind": "delivery", "place": {**DELIVERY, "lat": 99}}]}, "invalid_body"),

@@ -13,6 +13,7 @@ from platform_api.actor import Role
 from platform_api.orders.search import canonical_reference
 from tests.integration.orders.world import DELIVERY, ORDER, World
 from tests.support.api import Person, code_of, person
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.integration
 
@@ -90,6 +91,30 @@ def test_filters(market: tuple[World, dict[str, str]], query: dict[str, Any], ex
         assert {names[found] for found in listed(reader, **query) if found in names} == expected
 
 
+def test_stops_are_found_by_their_names_as_they_are_now(world: World) -> None:
+    shipper = person(world.client, Role.SHIPPER)
+    stops = [
+        {"kind": "delivery", "place": {"name": name, "lat": 14.5, "lon": -16.8}}
+        for name in ("Dépôt d'œufs de Mbour", "São Domingos")
+    ]
+    body = {**ORDER, "goods": "Oignons", "stops": stops}
+    draft = f"{ORDERS}{shipper.post(ORDERS, body).json()['id']}/"
+    order_id = draft.split("/")[-2]
+    assert listed(shipper, q="mbour -poisson") == [order_id]
+    assert code_of(shipper.patch(draft, {"goods": "Oignons rouges"})) == (200, "")
+    for words in ("MBOUR", "oeuf", "Œufs mbour", "sao domingos", '"oignons rouges" kaolack domingos'):
+        assert listed(shipper, q=words) == [order_id]
+    assert code_of(shipper.patch(draft, {"stops": stops[1:]})) == (200, "")
+    assert listed(shipper, q="mbour") == []
+    assert listed(world.carrier, q="domingos") == []
+    assert code_of(shipper.post(f"{draft}post/")) == (200, "")
+    assert listed(world.carrier, q="domingos", lat=14.68, lng=-17.43, radius_km=20) == [order_id]
+    for query in ({}, {"status": "POSTED"}):
+        with count_queries() as asked:
+            assert listed(world.carrier, q="domingos", **query) == [order_id]
+        assert len([statement for statement in asked if "FROM orders" in statement]) == 1
+
+
 def test_an_order_is_found_by_its_reference(market: tuple[World, dict[str, str]]) -> None:
     world, made = market
     reference = world.carrier.get(f"{ORDERS}{made['rice']}/").json()["reference"]
@@ -112,6 +137,9 @@ def test_what_is_misread_is_read() -> None:
         ({"lat": 14, "lng": -17, "radius_km": 0}, "invalid_parameter"),
         ({"lat": "nan", "lng": -17}, "invalid_parameter"),
         ({"pickup_from": "2026-01-01T00:00:00"}, "invalid_parameter"),
+        ({"radius_km": 20}, "near_incomplete"),
+        ({"weight_min_kg": 3_000, "weight_max_kg": 2_000}, "filter_reversed"),
+        ({"pickup_from": ahead(60), "pickup_until": ahead(50)}, "filter_reversed"),
         ({"cursor": "WzFd"}, "invalid_cursor"),
         ({"lat": 14, "lng": -17, "cursor": "WzFd"}, "invalid_cursor"),
     ],

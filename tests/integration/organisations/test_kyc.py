@@ -358,7 +358,19 @@ def test_where_it_is_asked_for_the_unverified_neither_post_nor_bid(
     assert code_of(world.carrier.post(f"{path}bids/", body)) == (403, "not_verified")
     for kind in ("identity_card", "ninea", "transport_approval"):
         approve(reviewer, sent(world.carrier, kind))
-    assert world.carrier.post(f"{path}bids/", body).status_code == 201
+    placed = world.carrier.post(f"{path}bids/", body)
+    assert placed.status_code == 201
+    # and what has run out since gives nothing any more
+    accept = {"bid_id": placed.json()["id"]}
+    world.sql("UPDATE kyc_documents SET expires_on = current_date - 1 WHERE party_id = %s", world.carrier.id)
+    refused = world.shipper.post(f"{path}accept-bid/", accept)
+    assert code_of(refused) == (409, "carrier_not_verified")
+    counter = {"amount_xof": 90_000}
+    assert world.shipper.post(f"{path}bids/{accept['bid_id']}/counter/", counter).status_code == 201
+    answer = world.carrier.post(f"{path}bids/{accept['bid_id']}/counter/accept/", counter)
+    assert code_of(answer) == (409, "carrier_not_verified")
+    world.sql("UPDATE kyc_documents SET expires_on = current_date + 1 WHERE party_id = %s", world.carrier.id)
+    assert code_of(world.shipper.post(f"{path}accept-bid/", accept)) == (200, "")
 
 
 def test_nor_do_they_deal_by_direct_offers(

@@ -1,5 +1,6 @@
 """Templates and schedules: orders that come again, each day exactly once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from platform_api.actor import Role
 from platform_api.repeats import service, tasks
-from tests.integration.orders.world import ORDER, World
+from tests.integration.orders.world import ORDER, World, actor_of
 from tests.support.api import code_of, person
 from tests.support.races import race
 
@@ -193,3 +194,120 @@ def test_two_workers_at_once_make_one_order(world: World) -> None:
     world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", timedelta(minutes=1), made)
     assert race(run, run) == ["ok", "ok"]
     assert len(world.sql("SELECT id FROM schedule_occurrences WHERE schedule_id = %s", made)) == ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("day", "code"), [("9999-12-31", "window_too_far"), ("2300-01-01", "window_too_far"), ("0001-01-01", "invalid_body")]
+)  # fmt: skip
+def test_days_that_no_order_is_for(world: World, day: str, code: str) -> None:
+    answer = world.shipper.post(f"{TEMPLATES}{template(world)}/orders/", {"pickup_date": day})
+    assert code_of(answer) == (422, code)
+
+
+def test_the_time_of_a_schedule_is_of_dakar(world: World) -> None:
+    body = {"template_id": template(world), **EVERY_DAY}
+    for at_time in ("06:30:00Z", "06:30:00+00:00", "06:30"):
+        made = world.shipper.post(SCHEDULES, {**body, "at_time": at_time})
+        assert (made.status_code, made.json()["at_time"]) == (201, "06:30:00")
+    # 06:30 somewhere else is another time here, perhaps of another day
+    for at_time in ("06:30:00+05:00", "06:30:00-01:00"):
+        assert code_of(world.shipper.post(SCHEDULES, {**body, "at_time": at_time})) == (422, "invalid_body")
+
+
+def change(world: World, schedule_id: str, tag: str | None = None, **parts: Any) -> Any:
+    headers = {**world.shipper.headers, **({"If-Match": tag} if tag else {})}
+    return world.client.patch(f"{SCHEDULES}{schedule_id}/", json=parts, headers=headers)
+
+
+def test_a_schedule_is_changed(world: World) -> None:
+    made = schedule(world, lead_days=1)
+    path = f"{SCHEDULES}{made}/"
+    tag = world.shipper.get(path).headers["ETag"]
+    tomorrow = TODAY + timedelta(days=1)
+    answer = change(
+        world, made, tag, weekdays=[tomorrow.isoweekday()], at_time="23:15:00Z", lead_days=2, posts=True,
+        until=(TODAY + timedelta(days=30)).date().isoformat(),
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["weekdays"], body["at_time"], body["lead_days"], body["posts"], body["version"]) == (
+        [tomorrow.isoweekday()], "23:15:00", 2, True, 2,
+    )  # fmt: skip
+    assert datetime.fromisoformat(body["next_at"]) == tomorrow + timedelta(hours=23, minutes=15)
+    assert answer.headers["ETag"] == '"2"'
+    assert code_of(change(world, made, tag, posts=False)) == (412, "version_mismatch")
+    # nothing said, or the same again: nothing changed
+    assert change(world, made).json() == change(world, made, posts=True).json() == body
+    assert change(world, made, until=None).json()["until"] is None
+    over = (TODAY - timedelta(days=1)).date().isoformat()
+    for parts, code in (
+        ({"until": over}, "schedule_never"),
+        ({"weekdays": []}, "invalid_body"),
+        ({"weekdays": [0]}, "invalid_body"),
+        ({"at_time": None}, "invalid_body"),
+        ({"at_time": "08:00:00+01:00"}, "invalid_body"),
+        ({"lead_days": 31}, "invalid_body"),
+        ({"template_id": made}, "invalid_body"),
+    ):
+        assert code_of(change(world, made, **parts)) == (422, code)
+    assert world.shipper.get(path).json()["version"] == 3
+    stranger = person(world.client, Role.SHIPPER)
+    assert code_of(stranger.patch(path, {"posts": True})) == (404, "schedule_not_found")
+
+
+def test_a_day_that_had_its_order_does_not_come_again_at_another_hour(world: World) -> None:
+    made = schedule(world)
+    # as if midnight were over: today's order is made at once
+    due(world, made)
+    tasks.run_due()
+    (today,) = days(world, made)
+    latest = change(world, made, at_time="23:59:59.999999").json()
+    assert datetime.fromisoformat(latest["next_at"]).date() > datetime.fromisoformat(today["date"]).date()
+    world.shipper.post(f"{SCHEDULES}{made}/pause/")
+    resumed = world.shipper.post(f"{SCHEDULES}{made}/resume/").json()
+    assert resumed["next_at"] == latest["next_at"]
+    assert [day["date"] for day in days(world, made)] == [today["date"]]
+
+
+def test_what_was_due_before_a_change_comes_as_it_was(world: World) -> None:
+    made = schedule(world, lead_days=5)
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    due(world, made, at)
+    # the worker has not come round yet
+    later = (at + timedelta(days=2)).isoweekday()
+    changed = change(world, made, weekdays=[later], lead_days=7)
+    assert changed.status_code == 200, changed.text
+    (day,) = days(world, made)
+    assert (day["date"], day["problem"]) == (at.date().isoformat(), None)
+    order = world.shipper.get(f"/api/v1/orders/{day['order_id']}/").json()
+    pickup = datetime.fromisoformat(order["pickup_window"]["opens_at"])
+    assert pickup.date() == at.date() + timedelta(days=5)
+    assert datetime.fromisoformat(changed.json()["next_at"]).isoweekday() == later
+    tasks.run_due()
+    assert len(days(world, made)) == 1
+
+
+def test_changed_while_its_day_is_made(world: World) -> None:
+    """Whoever is first: the day has one order, and the next one is by the new terms."""
+    made = UUID(schedule(world))
+    owner = actor_of(world.shipper)
+
+    def run(session: Session, now: datetime) -> object:
+        return service.run_schedule(session, made, now)
+
+    for number in range(ROUNDS):
+        world.sql("DELETE FROM schedule_occurrences WHERE schedule_id = %s", made)
+        due(world, str(made))
+        lead = number % 30
+
+        def edit(session: Session, now: datetime) -> object:
+            return service.change_schedule(
+                session, owner, made, lambda terms: replace(terms, lead_days=lead), expected=None, now=now  # noqa: B023
+            )  # fmt: skip
+
+        assert race(run, edit) == ["ok", "ok"]
+        (row,) = world.sql("SELECT next_at, lead_days FROM order_schedules WHERE id = %s", made)
+        assert (row["next_at"] > datetime.now(UTC), row["lead_days"]) == (True, lead)
+        made_of_it = world.sql("SELECT order_id FROM schedule_occurrences WHERE schedule_id = %s", made)
+        assert len(made_of_it) == 1
+        assert made_of_it[0]["order_id"] is not None

@@ -1,12 +1,16 @@
 """Suggested trucks over HTTP: who is found, what is shown of them, at what cost."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
+from config import clock
+from config.settings import get_settings
 from platform_api.actor import Role
+from platform_api.suggestions import service
 from tests.integration.fleet.world import hand_in, in_days
-from tests.integration.orders.world import DELIVERY, PICKUP, World
+from tests.integration.orders.world import DELIVERY, ORDER, PICKUP, World
 from tests.support.api import Person, code_of, person
 from tests.support.queries import count_queries
 
@@ -98,21 +102,48 @@ def test_history_with_the_shipper_counts_and_the_cost_is_constant(world: World) 
     assert parts["reliability"]["points"] == 2.5, "one load says nothing yet"
 
 
-def test_a_truck_that_nobody_may_give_a_load_is_not_suggested(world: World) -> None:
+def suggested(world: World, path: str) -> set[int]:
+    items = world.shipper.get(f"{path}suggestions/?limit=50").json()["items"]
+    return {item["vehicle_id"] for item in items}
+
+
+def test_trucks_that_could_not_be_given_the_load_are_left_out(world: World) -> None:
+    opens = clock.now() + timedelta(days=5)
+    window = {"opens_at": opens.isoformat(), "closes_at": (opens + timedelta(hours=4)).isoformat()}
+    path = world.posted(body={**ORDER, "pickup_window": window})
+    (sound, fit), (away, away_id), (stale, stale_id), (other, unlicensed_id), (now, now_id) = (
+        near(world, 14.70, -17.43) for _ in range(5)
+    )
+    away_for(away, away_id, opens - timedelta(hours=1), opens + timedelta(hours=1))
+    away_for(now, now_id, clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=1))
+    # of another time: no obstacle
+    away_for(sound, fit, opens + timedelta(days=3), opens + timedelta(days=4))
+    assert hand_in(stale, "ASSURANCE", vehicle_id=stale_id, expires_on=in_days(40)).status_code == 201
+    (driver,) = world.sql("SELECT driver_id FROM vehicles WHERE id = %s", unlicensed_id)
+    licence = hand_in(
+        other, "PERMIS", driver_id=str(driver["driver_id"]), licence_classes=["CE"], expires_on=in_days(40)
+    )
+    assert licence.status_code == 201, licence.text
+    assert suggested(world, path) >= {fit, stale_id, unlicensed_id}
+    world.sql("UPDATE fleet_documents SET expires_on = current_date - 1, issued_on = NULL")
+    found = suggested(world, path)
+    assert fit in found
+    assert not found & {away_id, now_id, stale_id, unlicensed_id}
+
+
+def away_for(carrier: Person, vehicle_id: int, starts: datetime, ends: datetime) -> None:
+    body = {"starts_at": starts.isoformat(), "ends_at": ends.isoformat(), "reason": "maintenance"}
+    answer = carrier.post(f"/api/v1/fleet/vehicles/{vehicle_id}/unavailability/", body)
+    assert answer.status_code == 201, answer.text
+
+
+def test_where_papers_are_demanded_those_without_are_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = world.posted()
-    insured, licensed, whole = (near(world, 14.70, -17.43) for _ in range(3))
-    assert hand_in(insured[0], "ASSURANCE", vehicle_id=insured[1], expires_on=in_days(5)).status_code == 201
-    (row,) = world.sql("SELECT driver_id FROM vehicles WHERE id = %s", licensed[1])
-    driver_id = str(row["driver_id"])
-    assert hand_in(licensed[0], "PERMIS", driver_id=driver_id, expires_on=in_days(5)).status_code == 201
-
-    def found() -> set[int]:
-        items = world.shipper.get(f"{path}suggestions/").json()["items"]
-        return {item["vehicle_id"] for item in items} & {insured[1], licensed[1], whole[1]}
-
-    assert found() == {insured[1], licensed[1], whole[1]}
-    world.sql("UPDATE fleet_documents SET expires_on = %s", in_days(-1))
-    assert found() == {whole[1]}
-    body = {"starts_at": "2020-01-01T00:00:00Z", "reason": "breakdown"}
-    assert whole[0].post(f"/api/v1/fleet/vehicles/{whole[1]}/unavailability/", body).status_code == 201
-    assert found() == set()
+    _, bare = near(world, 14.70, -17.43)
+    assert bare in suggested(world, path)
+    for setting in ("fleet_documents_required", "kyc_required"):
+        demanding = get_settings().model_copy(update={setting: True})
+        monkeypatch.setattr(service, "get_settings", lambda demanding=demanding: demanding)
+        assert bare not in suggested(world, path)

@@ -50,6 +50,11 @@ ENTRIES = [
     ),
     Entry("GET /api/v1/order-schedules/", ok=EVERYBODY),
     Entry("GET /api/v1/order-schedules/{schedule_id}/", schedule, ok="shipper"),
+    Entry(
+        "PATCH /api/v1/order-schedules/{schedule_id}/",
+        lambda w: Call(schedule(w).path, body={"posts": True}),
+        ok="shipper",
+    ),
     Entry("POST /api/v1/order-schedules/{schedule_id}/pause/", schedule, ok="shipper"),
     Entry("POST /api/v1/order-schedules/{schedule_id}/resume/", schedule, ok="shipper"),
     Entry("DELETE /api/v1/order-schedules/{schedule_id}/", schedule, ok="shipper"),

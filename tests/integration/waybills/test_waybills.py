@@ -156,6 +156,22 @@ def test_another_truck_voids_it(world: ExecutionWorld) -> None:
     assert numbers == ["LV-000001", "LV-000002"]
 
 
+def test_given_back_the_order_keeps_no_waybill_of_the_first_carrier(world: ExecutionWorld) -> None:
+    order = world.assigned()
+    issued = order.carrier.post(f"{order.path}waybills/")
+    assert issued.status_code == 201, issued.text
+    assert order.carrier.post(f"{order.path}withdraw/", {"reason_code": "breakdown"}).status_code == 200
+    assert order.shipper.get(order.path).json()["waybill_number"] is None
+    (kept,) = order.carrier.get(WAYBILLS).json()["items"]
+    assert (kept["number"], kept["void_reason"]) == (issued.json()["number"], "Transporteur désisté")
+    # the same carrier may take it again, and writes another one
+    bid_id = world.bid(order.path, order.carrier, order.vehicle_id)
+    assert order.shipper.post(f"{order.path}accept-bid/", {"bid_id": bid_id}).status_code == 200
+    assert order.shipper.get(order.path).json()["waybill_missing"] is True
+    again = order.carrier.post(f"{order.path}waybills/")
+    assert (again.status_code, again.json()["number"]) == (201, "LV-000002")
+
+
 def test_who_may_issue_and_read(world: ExecutionWorld) -> None:
     order = world.assigned()
     path = f"{order.path}waybills/"

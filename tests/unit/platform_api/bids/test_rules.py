@@ -49,18 +49,24 @@ def bid(status: BidStatus = BidStatus.PLACED, carrier: Actor = CARRIER, **change
 @pytest.mark.parametrize("status", list(S))
 def test_bids_only_on_open_orders(status: OrderStatus) -> None:
     if status in OPEN:
-        rules.place_bid(order(status), CARRIER, TRUCK, 1)
+        rules.place_bid(order(status), CARRIER, TRUCK, 1, NOW)
     else:
-        assert refused(lambda: rules.place_bid(order(status), CARRIER, TRUCK, 1)) == (409, "order_not_open")
+        assert refused(lambda: rules.place_bid(order(status), CARRIER, TRUCK, 1, NOW)) == (
+            409,
+            "order_not_open",
+        )
 
 
 def test_bids_of_the_wrong_people_vehicles_amounts() -> None:
     posted = order(S.POSTED)
-    assert refused(lambda: rules.place_bid(posted, DRIVER, TRUCK, 1)) == (403, "role_not_allowed")
-    assert refused(lambda: rules.place_bid(posted, OTHER_CARRIER, TRUCK, 1)) == (404, "vehicle_not_found")
-    assert refused(lambda: rules.place_bid(posted, CARRIER, None, 1)) == (404, "vehicle_not_found")
-    assert refused(lambda: rules.place_bid(posted, CARRIER, TRUCK, 0)) == (422, "invalid_amount")
-    rules.place_bid(posted, CARRIER, replace(TRUCK, busy_with=uuid4()), 1)
+    assert refused(lambda: rules.place_bid(posted, DRIVER, TRUCK, 1, NOW)) == (403, "role_not_allowed")
+    assert refused(lambda: rules.place_bid(posted, OTHER_CARRIER, TRUCK, 1, NOW)) == (
+        404,
+        "vehicle_not_found",
+    )
+    assert refused(lambda: rules.place_bid(posted, CARRIER, None, 1, NOW)) == (404, "vehicle_not_found")
+    assert refused(lambda: rules.place_bid(posted, CARRIER, TRUCK, 0, NOW)) == (422, "invalid_amount")
+    rules.place_bid(posted, CARRIER, replace(TRUCK, busy_with=uuid4()), 1, NOW)
 
 
 @pytest.mark.parametrize("status", list(BidStatus))
