@@ -42,9 +42,9 @@ def refresh(session: Session, order_id: UUID, now: datetime) -> OrderEta | None:
     """The order's estimate from its truck's newest position; None when there is nothing to estimate (any more)."""
     order = repository.find_order(session, order_id)
     row = repository.lock_eta(session, order_id)
-    if order is None or order.vehicle_id is None:
+    if order is None:
         return None
-    if order.status not in UNDERWAY or order.arrived_delivery_at is not None:
+    if order.vehicle_id is None or order.status not in UNDERWAY or order.arrived_delivery_at is not None:
         if row is not None and row.late_since is not None:
             row.late_since = None
             alerts.end_alert(session, _dedup(order), at=order.arrived_delivery_at or now, now=now)
@@ -62,6 +62,15 @@ def refresh(session: Session, order_id: UUID, now: datetime) -> OrderEta | None:
     _judge_lateness(session, order, row, now)
     _push(session, row)
     return row
+
+
+def current(session: Session, order_id: UUID, vehicle_id: int | None) -> OrderEta | None:
+    """What is thought of the truck that is on the order; of one that was on it before, nothing."""
+    row = repository.find_eta(session, order_id)
+    if row is None or vehicle_id is None:
+        return None
+    since = crew_since(session, order_id)
+    return row if since is not None and row.position_time >= since else None
 
 
 def _known_m(row: OrderEta | None, plan: PlannedRoute | None) -> float:
