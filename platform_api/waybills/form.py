@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from platform_api.waybills.rules import shown_number
+from platform_api.waybills.rules import NBSP, reserve_words, shown_number
 
-NBSP = "\N{NO-BREAK SPACE}"
 # Grows when the same content is to be drawn another way: what was cached is drawn anew.
 LAYOUT = 1
 _ISSUED_IN_CHARS = 60
@@ -244,14 +243,7 @@ def _amended(each: Amendment, stage: str) -> str:
     if each.kind == "delivery" and stage != "delivery":
         return ""
     told = each.content.get("reserves") if each.kind == "delivery" else each.content
-    if not told:
-        return ""
-    counts = [
-        f"{_number(told[key])} {what}"
-        for key, what in (("packages_damaged", "colis abîmé(s)"), ("packages_missing", "colis manquant(s)"))
-        if told.get(key)
-    ]
-    return " — ".join([str(told["text"]), *counts])
+    return reserve_words(told or {})
 
 
 def _signatures(content: Mapping[str, Any], delivered: Amendment | None) -> tuple[Box, ...]:
