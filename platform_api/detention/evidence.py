@@ -24,6 +24,7 @@ def gather(
         "arrived_at": call.arrived_at.isoformat(),
         "departed_at": _text(call.departed_at),
         "handed_over_at": _text(call.handed_over_at),
+        "called_off_at": _text(call.called_off_at),
         "window_opens_at": _text(call.opens_at),
         "clock_from": seen.clock_from.isoformat(),
         "clock_to": seen.clock_to.isoformat(),

@@ -51,7 +51,8 @@ class Call:
     """An order's call at one place. `arrived_at`, `departed_at` are the order's own milestones there.
 
     `opens_at`: the beginning of the agreed window. `handed_over_at`: when the goods changed hands.
-    `known_at`: when the departure was told.
+    `known_at`: when the departure was told. `called_off_at`: when the order was cancelled; nothing is
+    followed after it, so the truck's departure will never be known.
     """
 
     place: str
@@ -61,6 +62,7 @@ class Call:
     handed_over_at: datetime | None
     known_at: datetime | None
     stays: tuple[Stay, ...]
+    called_off_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,13 @@ class Waiting:
 def waiting(call: Call, now: datetime) -> Waiting | None:
     """How long the truck was at the place after its appointment; None before its arrival.
 
-    Until it left; until then, till the goods changed hands, or now. Time away in between is not waited.
+    Until it left; until then, till the goods changed hands, the order was called off, or now. Time away in between is not waited.
     """
     if call.arrived_at is None:
         return None
     clock_from = max(call.arrived_at, call.opens_at) if call.opens_at else call.arrived_at
-    end = call.departed_at or call.handed_over_at or now
+    ended = call.departed_at or call.handed_over_at or call.called_off_at
+    end = ended or now
     clock_to = max(end, clock_from)
     waited, visit_ids = timedelta(0), []
     for stay in sorted(call.stays, key=lambda stay: (stay.entered_at, stay.visit_id)):
@@ -91,8 +94,7 @@ def waiting(call: Call, now: datetime) -> Waiting | None:
         if spent > timedelta(0):
             waited += spent
             visit_ids.append(stay.visit_id)
-    running = call.departed_at is None and call.handed_over_at is None
-    return Waiting(clock_from, clock_to, running, waited, tuple(visit_ids))
+    return Waiting(clock_from, clock_to, ended is None, waited, tuple(visit_ids))
 
 
 @dataclass(frozen=True, slots=True)

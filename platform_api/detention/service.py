@@ -67,7 +67,7 @@ def view(session: Session, order: Order, now: datetime) -> OrderView:
     claims = {claim.place: claim for claim in repository.claims_of(session, order.id)}
     places = []
     for spot in _spots(session, order):
-        call = _call(spot, visits)
+        call = _call(spot, visits, order.cancelled_at)
         seen = rules.waiting(call, now)
         due = Bill(0, 0) if seen is None else rules.bill(agreed, seen.waited)
         until = None if seen is None else rules.claim_until(agreed, call, seen)
@@ -104,7 +104,7 @@ def _visits(session: Session, order: Order) -> Sequence[Row[Any]]:
     return repository.visits(session, order.vehicle_id, fences, order.assigned_at)
 
 
-def _call(spot: _Spot, visits: Sequence[Row[Any]]) -> Call:
+def _call(spot: _Spot, visits: Sequence[Row[Any]], called_off_at: datetime | None) -> Call:
     own = [row for row in visits if row.geofence_id == spot.geofence_id]
     stays = [Stay(row.id, row.entered_at, row.exited_at) for row in own]
     of_call = () if spot.arrived_at is None else rules.visits_of(spot.arrived_at, spot.departed_at, stays)
@@ -117,6 +117,7 @@ def _call(spot: _Spot, visits: Sequence[Row[Any]]) -> Call:
         handed_over_at=spot.handed_over_at,
         known_at=max(told, default=None),
         stays=of_call,
+        called_off_at=called_off_at,
     )
 
 
@@ -132,7 +133,7 @@ def claim(
     spot = next((spot for spot in _spots(session, order) if spot.place == place), None)
     if spot is None:
         raise NotFound("detention_place_not_found", "The order does not call at such a place.")
-    call = _call(spot, visits)
+    call = _call(spot, visits, order.cancelled_at)
     seen = rules.waiting(call, now)
     due = rules.claim(actor, order.carrier_id, agreed, call, seen, now)
     assert seen is not None
