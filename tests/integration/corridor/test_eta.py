@@ -257,3 +257,28 @@ def test_another_truck_is_estimated_from_its_own_positions(journey: Journey) -> 
     )  # fmt: skip
     world.sql("UPDATE orders SET vehicle_id = %s WHERE id = %s", world.vehicle_id, order.id)
     assert code_of(order.shipper.get(f"{order.path}eta/")) == (404, "eta_not_found")
+
+
+def test_a_driver_who_has_driven_for_long_pauses(journey: Journey) -> None:
+    in_transit(journey)
+    order = journey.order
+    seen(journey, AT, *BEND)
+    rested = eta_minutes(journey, estimate(journey))
+    journey.world.sql(
+        "INSERT INTO intervals (vehicle_id, kind, family, origin, device_id, started_at, seen_at)"
+        " VALUES (%s, 'trip', 'motion', 'platform', 0, %s, %s)",
+        order.vehicle_id, order.at(-600), order.at(-600),
+    )  # fmt: skip
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested, abs=0.01), (
+        "what he drove before he was on the order is none of its business"
+    )
+    journey.world.sql(
+        "UPDATE orders SET assigned_at = assigned_at - interval '10 hours' WHERE id = %s", order.id
+    )
+    seen(journey, AT + 0.01, *BEND)
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested + 45, abs=0.2)
+    journey.world.sql(
+        "UPDATE intervals SET ended_at = %s WHERE vehicle_id = %s", order.at(AT - 46), order.vehicle_id
+    )
+    seen(journey, AT + 0.02, *BEND)
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested, abs=0.2), "he has paused"
