@@ -1,5 +1,6 @@
 """Every setting of the platform in one typed place; a bad one stops the start."""
 
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal, Self
 
@@ -169,6 +170,12 @@ class Settings(BaseSettings):
     unplanned_stop_minutes: float = Field(default=45.0, ge=1, le=1440)
     eta_every_s: int = Field(default=60, ge=5, description="between two estimates of one order")
     stop_service_minutes: float = Field(default=60.0, ge=0, le=1440, description="assumed stay at a stop")
+    eta_pause_minutes: float = Field(default=45.0, ge=0, le=1440, description="of a driver; 0 = none")
+    eta_pause_after_minutes: float = Field(default=270.0, ge=30, le=1440, description="of driving")
+    eta_night_from: time | None = Field(
+        default=None, description="UTC, as Dakar; with the next: nobody drives"
+    )
+    eta_night_until: time | None = None
     late_alert_minutes: float = Field(default=30.0, ge=0, description="after the window's end")
     late_clear_minutes: float = Field(default=10.0, ge=0, description="below it the alert is over")
 
@@ -230,6 +237,20 @@ class Settings(BaseSettings):
                 "MESS_PING_RETENTION_DAYS must be 0 (keep all) or at least MESS_LATENESS_DAYS"
                 f" ({self.lateness_days}): late pings are judged together with the stored ones"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _leave_hours_to_drive_in(self) -> Self:
+        begins, ends = self.eta_night_from, self.eta_night_until
+        if begins is None and ends is None:
+            return self
+        if begins is None or ends is None or begins.tzinfo or ends.tzinfo:
+            raise ValueError(
+                "MESS_ETA_NIGHT_FROM and MESS_ETA_NIGHT_UNTIL are given both, without a time zone"
+            )
+        length = datetime.combine(date.min, ends) - datetime.combine(date.min, begins)
+        if not timedelta(0) < length % timedelta(days=1) <= timedelta(hours=20):
+            raise ValueError("From MESS_ETA_NIGHT_FROM to MESS_ETA_NIGHT_UNTIL there are at most 20 hours")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,19 +12,30 @@ from sqlalchemy.orm import Session
 
 from platform_api.detention import repository
 from platform_api.detention.repository import Ping
-from platform_api.detention.rules import Call, Terms, Waiting
+from platform_api.detention.rules import Call, Stint, Terms, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Trucks:
+    """The one that is on the order, since when, and those that were there before it and called at the place."""
+
+    vehicle_id: int
+    since: datetime | None
+    former: Sequence[Stint]
 
 
 def gather(
-    session: Session, vehicle_id: int, call: Call, seen: Waiting, terms: Terms, visits: Sequence[Row[Any]]
+    session: Session, trucks: Trucks, call: Call, seen: Waiting, terms: Terms, visits: Sequence[Row[Any]]
 ) -> dict[str, Any]:
-    """The `evidence` of a claim, as JSON. Times RFC 3339 UTC."""
+    """The `evidence` of a claim, as JSON. Times RFC 3339 UTC. Of each truck only what it did on the order."""
     assert call.arrived_at is not None
+    start = call.arrived_at if trucks.since is None else max(call.arrived_at, trucks.since)
     return {
-        "vehicle_id": vehicle_id,
+        "vehicle_id": trucks.vehicle_id,
         "arrived_at": call.arrived_at.isoformat(),
         "departed_at": _text(call.departed_at),
         "handed_over_at": _text(call.handed_over_at),
+        "called_off_at": _text(call.called_off_at),
         "window_opens_at": _text(call.opens_at),
         "clock_from": seen.clock_from.isoformat(),
         "clock_to": seen.clock_to.isoformat(),
@@ -35,6 +47,7 @@ def gather(
         "visits": [
             {
                 "id": row.id,
+                "vehicle_id": row.vehicle_id,
                 "geofence_id": row.geofence_id,
                 "entered_at": row.entered_at.isoformat(),
                 "exited_at": _text(row.exited_at),
@@ -45,7 +58,22 @@ def gather(
             for row in visits
             if row.id in seen.visit_ids
         ],
-        "pings": sum_up(repository.pings(session, vehicle_id, call.arrived_at, seen.clock_to)),
+        "pings": sum_up(repository.pings(session, trucks.vehicle_id, start, seen.clock_to)),
+        "former_trucks": [
+            _former(session, stint, call.arrived_at, seen.clock_to)
+            for stint in trucks.former
+            if stint.until > call.arrived_at
+        ],
+    }
+
+
+def _former(session: Session, stint: Stint, arrived_at: datetime, clock_to: datetime) -> dict[str, Any]:
+    start, end = max(stint.since, arrived_at), min(stint.until, clock_to)
+    return {
+        "vehicle_id": stint.vehicle_id,
+        "on_from": stint.since.isoformat(),
+        "on_until": stint.until.isoformat(),
+        "pings": sum_up(repository.pings(session, stint.vehicle_id, start, end)),
     }
 
 

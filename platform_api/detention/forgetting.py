@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from platform_api.detention.models import DetentionClaim
+from platform_api.execution.models import OrderCrew
 from platform_api.orders.models import Order
 
 _POSITION = ("lat", "lon")
@@ -20,10 +21,14 @@ WHERE p.user_id = :subject
 def forget(session: Session, subject_id: UUID, is_his: Callable[[Mapping[str, Any]], bool]) -> int:
     """Rows changed. `is_his`: whether a ping (device_id, time) is of his phone."""
     trucks = session.scalars(_TRUCKS, {"subject": subject_id}).all()
+    was_on_it = exists().where(
+        OrderCrew.order_id == Order.id,
+        or_(OrderCrew.driver_id == subject_id, OrderCrew.vehicle_id.in_(trucks)),
+    )
     statement = (
         select(DetentionClaim)
         .join(Order, Order.id == DetentionClaim.order_id)
-        .where(or_(Order.driver_id == subject_id, Order.vehicle_id.in_(trucks)))
+        .where(or_(Order.driver_id == subject_id, Order.vehicle_id.in_(trucks), was_on_it))
     )
     changed = 0
     for claim in session.scalars(statement.with_for_update(of=DetentionClaim)):
@@ -37,12 +42,21 @@ def without(evidence: Mapping[str, Any], is_his: Callable[[Mapping[str, Any]], b
     def scrubbed(ping: Any) -> Any:
         return ping | dict.fromkeys(_POSITION) if isinstance(ping, dict) and is_his(ping) else ping
 
-    pings = evidence["pings"]
+    def summary(pings: Mapping[str, Any]) -> dict[str, Any]:
+        return {**pings, **{name: scrubbed(pings[name]) for name in ("first", "last")}}
+
+    left = {
+        "former_trucks": [
+            truck | {"pings": summary(truck["pings"])} for truck in evidence.get("former_trucks", ())
+        ]
+    }
     return {
         **evidence,
         "visits": [
             visit | {name: scrubbed(visit[name]) for name in ("enter_ping", "exit_ping")}
             for visit in evidence["visits"]
         ],
-        "pings": pings | {name: scrubbed(pings[name]) for name in ("first", "last")},
+        "pings": summary(evidence["pings"]),
+        # Claims of before trucks were told apart have none.
+        **(left if "former_trucks" in evidence else {}),
     }

@@ -11,18 +11,32 @@ from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
 from platform_api.detention.models import DetentionClaim, DetentionTerms, OrderDetention
-from platform_api.orders.models import OrderStop
+from platform_api.detention.rules import Stint
+from platform_api.orders.models import Order, OrderStop
 from platform_api.pagination import PageQuery, fetch_page
 
 # A pass begins and ends with one ping, and is no stay; of a visit whose fence expired nobody saw the end.
 _VISITS = text("""
-SELECT v.id, v.geofence_id, v.entered_at, CASE WHEN v.inferred THEN NULL ELSE v.exited_at END AS exited_at,
+SELECT v.id, v.vehicle_id, v.geofence_id, v.entered_at, CASE WHEN v.inferred THEN NULL ELSE v.exited_at END AS exited_at,
        v.revision, v.enter_evidence, v.exit_evidence,
        (SELECT max(c.recorded_at) FROM crossings c WHERE c.visit_id = v.id AND c.kind = 'exit') AS exit_told_at
 FROM visits v
-WHERE v.vehicle_id = :vehicle_id AND v.geofence_id = ANY (:fences) AND v.retracted_at IS NULL
+WHERE v.vehicle_id = ANY (:vehicles) AND v.geofence_id = ANY (:fences) AND v.retracted_at IS NULL
   AND NOT (v.inferred AND v.enter_evidence = v.exit_evidence) AND v.entered_at >= :since
 ORDER BY v.entered_at, v.id
+""")
+
+# Crews after which another truck came; a driver who took over on the same truck kept its fences.
+_STINTS = text("""
+SELECT vehicle_id, pickup_geofence_id AS geofence_id, min(since) AS since, max(until) AS until
+FROM (
+    SELECT c.vehicle_id, c.pickup_geofence_id, c.since, lead(c.since) OVER (ORDER BY c.id) AS until
+    FROM order_crews c WHERE c.order_id = :order_id AND c.since >= :assigned_at
+) AS crews
+WHERE pickup_geofence_id IS NOT NULL AND pickup_geofence_id IS DISTINCT FROM CAST(:present AS bigint)
+GROUP BY vehicle_id, pickup_geofence_id
+HAVING bool_and(until IS NOT NULL)
+ORDER BY min(since)
 """)
 
 _PINGS = text("""
@@ -46,6 +60,10 @@ WHERE o.id > :after AND (
      AND greatest(o.arrived_pickup_at, o.pickup_opens_at) + make_interval(mins => d.free_minutes) <= :now)
  OR (o.status IN ('IN_TRANSIT', 'DELIVERED') AND o.departed_delivery_at IS NULL AND o.delivered_at IS NULL
      AND greatest(o.arrived_delivery_at, o.delivery_opens_at) + make_interval(mins => d.free_minutes) <= :now)
+ -- What a truck before it waited counts too: `rules` has the sum.
+ OR (o.status IN ('ASSIGNED', 'PICKUP_PENDING', 'PICKED_UP') AND o.departed_pickup_at IS NULL
+     AND EXISTS (SELECT FROM order_crews c WHERE c.order_id = o.id AND c.since >= o.assigned_at
+                 AND c.vehicle_id <> o.vehicle_id))
  OR EXISTS (SELECT FROM order_stops s WHERE s.order_id = o.id AND o.status IN ('PICKUP_PENDING', 'PICKED_UP', 'IN_TRANSIT')
             AND s.departed_at IS NULL
             AND greatest(s.arrived_at, s.opens_at) + make_interval(mins => d.free_minutes) <= :now)
@@ -84,8 +102,22 @@ def stops_of(session: Session, order_id: UUID) -> Sequence[OrderStop]:
     return session.scalars(statement.order_by(OrderStop.sequence)).all()
 
 
-def visits(session: Session, vehicle_id: int, fences: Sequence[int], since: datetime) -> Sequence[Row[Any]]:
-    return session.execute(_VISITS, {"vehicle_id": vehicle_id, "fences": list(fences), "since": since}).all()
+def visits(
+    session: Session, vehicles: Sequence[int], fences: Sequence[int], since: datetime
+) -> Sequence[Row[Any]]:
+    """An order's fence watches one truck alone."""
+    return session.execute(
+        _VISITS, {"vehicles": list(vehicles), "fences": list(fences), "since": since}
+    ).all()
+
+
+def former_trucks(session: Session, order: Order) -> list[Stint]:
+    """Those that were on the order, given to this carrier, before its present one; oldest first."""
+    rows = session.execute(
+        _STINTS,
+        {"order_id": order.id, "assigned_at": order.assigned_at, "present": order.pickup_geofence_id},
+    )
+    return [Stint(**row._mapping) for row in rows]
 
 
 def pings(session: Session, vehicle_id: int, start: datetime, end: datetime) -> Iterator[Ping]:

@@ -39,11 +39,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A visit; `exited_at` None = nobody has seen the truck leave."""
+    """A visit; `exited_at` None = nobody has seen the truck leave. `vehicle_id`: of the truck, where it matters."""
 
     visit_id: int
     entered_at: datetime
     exited_at: datetime | None
+    vehicle_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Call:
     """An order's call at one place. `arrived_at`, `departed_at` are the order's own milestones there.
 
     `opens_at`: the beginning of the agreed window. `handed_over_at`: when the goods changed hands.
-    `known_at`: when the departure was told.
+    `known_at`: when the departure was told. `called_off_at`: when the order was cancelled; nothing is
+    followed after it, so the truck's departure will never be known.
     """
 
     place: str
@@ -61,6 +63,16 @@ class Call:
     handed_over_at: datetime | None
     known_at: datetime | None
     stays: tuple[Stay, ...]
+    called_off_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What of a visit was waited."""
+
+    visit_id: int
+    vehicle_id: int | None
+    waited: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +82,87 @@ class Waiting:
     clock_from: datetime
     clock_to: datetime
     running: bool
-    waited: timedelta
-    visit_ids: tuple[int, ...]
+    spans: tuple[Span, ...]
+
+    @property
+    def waited(self) -> timedelta:
+        return sum((span.waited for span in self.spans), timedelta(0))
+
+    @property
+    def visit_ids(self) -> tuple[int, ...]:
+        return tuple(span.visit_id for span in self.spans)
+
+    @property
+    def by_truck(self) -> dict[int, tuple[Span, ...]]:
+        """By vehicle, in the order in which they came; together they are all of it."""
+        found: dict[int, tuple[Span, ...]] = {}
+        for span in self.spans:
+            if span.vehicle_id is not None:
+                found[span.vehicle_id] = (*found.get(span.vehicle_id, ()), span)
+        return found
 
 
 def waiting(call: Call, now: datetime) -> Waiting | None:
     """How long the truck was at the place after its appointment; None before its arrival.
 
-    Until it left; until then, till the goods changed hands, or now. Time away in between is not waited.
+    Until it left; until then, till the goods changed hands, the order was called off, or now. Time away in between is not waited,
+    and no moment is waited twice, by whatever trucks.
     """
     if call.arrived_at is None:
         return None
     clock_from = max(call.arrived_at, call.opens_at) if call.opens_at else call.arrived_at
-    end = call.departed_at or call.handed_over_at or now
+    ended = call.departed_at or call.handed_over_at or call.called_off_at
+    end = ended or now
     clock_to = max(end, clock_from)
-    waited, visit_ids = timedelta(0), []
+    spans, counted_to = [], clock_from
     for stay in sorted(call.stays, key=lambda stay: (stay.entered_at, stay.visit_id)):
         until = clock_to if stay.exited_at is None else min(stay.exited_at, clock_to)
-        spent = until - max(stay.entered_at, clock_from)
+        spent = until - max(stay.entered_at, counted_to)
         if spent > timedelta(0):
-            waited += spent
-            visit_ids.append(stay.visit_id)
-    running = call.departed_at is None and call.handed_over_at is None
-    return Waiting(clock_from, clock_to, running, waited, tuple(visit_ids))
+            spans.append(Span(stay.visit_id, stay.vehicle_id, spent))
+            counted_to = until
+    return Waiting(clock_from, clock_to, ended is None, tuple(spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """A truck that was on the order until another took its place, and the fence that watched it at the pickup."""
+
+    vehicle_id: int
+    geofence_id: int
+    since: datetime
+    until: datetime
+
+
+def during(stint: Stint, stays: Sequence[Stay]) -> tuple[Stay, ...]:
+    """Of the truck's visits what lies in its time on the order; no fence sees it leave after that."""
+    return tuple(
+        Stay(
+            stay.visit_id, stay.entered_at, min(stay.exited_at or stint.until, stint.until), stint.vehicle_id
+        )
+        for stay in stays
+        if stint.since <= stay.entered_at < stint.until
+    )
+
+
+def arrived_first(
+    arrived_at: datetime | None, former: Sequence[Stay], real_stay: timedelta
+) -> datetime | None:
+    """When the order's first truck arrived, as if all its trucks were one. `arrived_at`: the present one's.
+
+    As one truck arrives (`orders.progress.arrival`): with its first real stay, else with its latest visit.
+    """
+    by_time = sorted(former, key=lambda stay: (stay.entered_at, stay.visit_id))
+    real = [
+        stay
+        for stay in by_time
+        if stay.exited_at is not None and stay.exited_at - stay.entered_at >= real_stay
+    ]
+    if real:
+        return real[0].entered_at if arrived_at is None else min(arrived_at, real[0].entered_at)
+    if arrived_at is None and by_time:
+        return by_time[-1].entered_at
+    return arrived_at
 
 
 @dataclass(frozen=True, slots=True)

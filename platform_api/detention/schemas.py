@@ -1,13 +1,13 @@
 """Bodies of detention."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from platform_api.detention.models import DetentionClaim
-from platform_api.detention.rules import ClaimStatus, Terms
+from platform_api.detention.rules import ClaimStatus, Terms, Waiting
 from platform_api.detention.service import OrderView, PlaceView
 from platform_api.fields import MAX_TEXT_CHARS
 from platform_api.schemas import StrictBody
@@ -98,10 +98,31 @@ class ClaimOut(BaseModel):
         return cls.model_validate(row)
 
 
+class TruckOut(BaseModel):
+    """What one of the order's trucks waited there. Those of a place add up to its `waited_s`."""
+
+    vehicle_id: int
+    waited_s: int
+    visit_ids: list[int]
+
+    @classmethod
+    def all_of(cls, seen: Waiting) -> list[Self]:
+        """The seconds are rounded so that their sum is that of the whole."""
+        found, before, total = [], 0, timedelta(0)
+        for vehicle_id, spans in seen.by_truck.items():
+            total += sum((span.waited for span in spans), timedelta(0))
+            until = round(total.total_seconds())
+            visit_ids = [span.visit_id for span in spans]
+            found.append(cls(vehicle_id=vehicle_id, waited_s=until - before, visit_ids=visit_ids))
+            before = until
+        return found
+
+
 class PlaceOut(BaseModel):
     """The waiting clock of one place, as the visits show it now; it changes with late positions.
 
     `clock_from`: the window's beginning, or the arrival if later. `running`: the truck has not left.
+    `trucks`: all that waited there for this order, the present one and those before it.
     `revised`: the claim was made by another story, which it keeps. What is billed is null to a broker's customer.
     """
 
@@ -117,6 +138,7 @@ class PlaceOut(BaseModel):
     billed_hours: int | None
     amount_xof: int | None
     visit_ids: list[int]
+    trucks: list[TruckOut]
     claim_until: datetime | None
     claim: ClaimOut | None
     revised: bool
@@ -137,6 +159,7 @@ class PlaceOut(BaseModel):
             billed_hours=view.bill.billed_hours,
             amount_xof=view.bill.amount_xof,
             visit_ids=list(seen.visit_ids) if seen else [],
+            trucks=TruckOut.all_of(seen) if seen else [],
             claim_until=view.claim_until,
             claim=None if view.claim is None else ClaimOut.of(view.claim),
             revised=view.revised,

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from config.settings import get_settings
 from platform_api.actor import Actor
 from platform_api.alerts import service as alerts
 from platform_api.detention import evidence, repository, rules, terms
 from platform_api.detention.models import DetentionClaim
-from platform_api.detention.rules import Bill, Call, ClaimSnapshot, ClaimStatus, Stay, Terms, Waiting
+from platform_api.detention.rules import Bill, Call, ClaimSnapshot, ClaimStatus, Stay, Stint, Terms, Waiting
 from platform_api.errors import NotFound
 from platform_api.orders.models import Order
 from platform_api.orders.rules import dispatcher_of
@@ -63,11 +64,11 @@ class _Spot:
 def view(session: Session, order: Order, now: datetime) -> OrderView:
     """All places of the order in the order they are called at, as the visits stand now."""
     agreed = terms.of_order(session, order)
-    visits = _visits(session, order)
+    seen_of = _seen(session, order)
     claims = {claim.place: claim for claim in repository.claims_of(session, order.id)}
     places = []
     for spot in _spots(session, order):
-        call = _call(spot, visits)
+        call = _call(spot, seen_of, order.cancelled_at)
         seen = rules.waiting(call, now)
         due = Bill(0, 0) if seen is None else rules.bill(agreed, seen.waited)
         until = None if seen is None else rules.claim_until(agreed, call, seen)
@@ -96,27 +97,63 @@ def _spots(session: Session, order: Order) -> list[_Spot]:
     ]  # fmt: skip
 
 
-def _visits(session: Session, order: Order) -> Sequence[Row[Any]]:
-    """Of the assigned truck to the order's own fences, since the assignment."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Visits of the order's trucks to its own fences, since the assignment. `former`: the pickup alone, as
+    another truck may come only before the goods are on one."""
+
+    visits: Sequence[Row[Any]]
+    former: Sequence[Stint]
+    present_since: datetime | None
+
+    def stints_at(self, spot: _Spot) -> Sequence[Stint]:
+        return self.former if spot.place == "pickup" else ()
+
+    def stays(self, geofence_id: int | None, vehicle_id: int | None = None) -> list[Stay]:
+        return [
+            Stay(row.id, row.entered_at, row.exited_at, row.vehicle_id)
+            for row in self.visits
+            if row.geofence_id == geofence_id and vehicle_id in (None, row.vehicle_id)
+        ]
+
+    def former_stays(self, spot: _Spot) -> list[Stay]:
+        return [
+            stay
+            for stint in self.stints_at(spot)
+            for stay in rules.during(stint, self.stays(stint.geofence_id, stint.vehicle_id))
+        ]
+
+
+def _seen(session: Session, order: Order) -> _Seen:
     if order.vehicle_id is None or order.assigned_at is None:
-        return []
+        return _Seen((), (), None)
+    former = repository.former_trucks(session, order)
     fences = [spot.geofence_id for spot in _spots(session, order) if spot.geofence_id is not None]
-    return repository.visits(session, order.vehicle_id, fences, order.assigned_at)
+    visits = repository.visits(
+        session,
+        [order.vehicle_id, *(stint.vehicle_id for stint in former)],
+        [*fences, *(stint.geofence_id for stint in former)],
+        order.assigned_at,
+    )
+    return _Seen(visits, former, former[-1].until if former else order.assigned_at)
 
 
-def _call(spot: _Spot, visits: Sequence[Row[Any]]) -> Call:
-    own = [row for row in visits if row.geofence_id == spot.geofence_id]
-    stays = [Stay(row.id, row.entered_at, row.exited_at) for row in own]
-    of_call = () if spot.arrived_at is None else rules.visits_of(spot.arrived_at, spot.departed_at, stays)
+def _call(spot: _Spot, seen_of: _Seen, called_off_at: datetime | None) -> Call:
+    former = seen_of.former_stays(spot)
+    real_stay = timedelta(seconds=get_settings().real_stay_s)
+    arrived_at = rules.arrived_first(spot.arrived_at, former, real_stay)
+    stays = [*former, *seen_of.stays(spot.geofence_id)]
+    own = [row for row in seen_of.visits if row.geofence_id == spot.geofence_id]
     told = [row.exit_told_at for row in own if row.exited_at == spot.departed_at and row.exit_told_at]
     return Call(
         place=spot.place,
         opens_at=spot.opens_at,
-        arrived_at=spot.arrived_at,
+        arrived_at=arrived_at,
         departed_at=spot.departed_at,
         handed_over_at=spot.handed_over_at,
         known_at=max(told, default=None),
-        stays=of_call,
+        stays=() if arrived_at is None else rules.visits_of(arrived_at, spot.departed_at, stays),
+        called_off_at=called_off_at,
     )
 
 
@@ -128,18 +165,19 @@ def claim(
     Raises NotFound `detention_place_not_found`, Forbidden, Conflict; a second one breaks `detention_claims_once`.
     """
     agreed = terms.of_order(session, order)
-    visits = _visits(session, order)
+    seen_of = _seen(session, order)
     spot = next((spot for spot in _spots(session, order) if spot.place == place), None)
     if spot is None:
         raise NotFound("detention_place_not_found", "The order does not call at such a place.")
-    call = _call(spot, visits)
+    call = _call(spot, seen_of, order.cancelled_at)
     seen = rules.waiting(call, now)
     due = rules.claim(actor, order.carrier_id, agreed, call, seen, now)
     assert seen is not None
     assert order.vehicle_id is not None
     assert order.carrier_id is not None
     debtor_id = dispatcher_of(order.shipper_id, order.broker_id)
-    proof = evidence.gather(session, order.vehicle_id, call, seen, agreed, visits)
+    trucks = evidence.Trucks(order.vehicle_id, seen_of.present_since, seen_of.stints_at(spot))
+    proof = evidence.gather(session, trucks, call, seen, agreed, seen_of.visits)
     made = DetentionClaim(
         order_id=order.id,
         place=place,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from platform_api.deps import CurrentActor, SessionDep
 from platform_api.errors import NotFound
-from platform_api.eta import repository
+from platform_api.eta import service
 from platform_api.eta.schemas import EtaOut
 from platform_api.schemas import errors
 from platform_api.tracking import service as tracking
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1/orders", tags=["orders"], responses=errors("n
 def read_eta(order_id: UUID, session: SessionDep, actor: CurrentActor) -> EtaOut:
     """When the goods will be there, as of the truck's last position. For the order's parties."""
     order = tracking.find_order(session, actor, order_id)
-    row = repository.find_eta(session, order_id)
+    row = service.current(session, order_id, order.vehicle_id)
     if row is None:
         raise NotFound("eta_not_found", "Nothing can be said of the arrival yet.")
     return EtaOut(

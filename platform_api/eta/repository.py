@@ -28,6 +28,23 @@ LIMIT :row_limit
 """)  # noqa: S608 - no value of anybody's
 
 
+_TRIPS = text("""
+SELECT greatest(started_at, :start) AS started_at, least(ended_at, :until) AS ended_at
+FROM intervals
+WHERE vehicle_id = :vehicle_id AND kind = 'trip' AND origin = 'platform' AND retracted_at IS NULL
+  AND started_at < :until AND (ended_at IS NULL OR ended_at > :start)
+ORDER BY started_at
+""")
+
+
+def trips(
+    session: Session, vehicle_id: int, start: datetime, until: datetime
+) -> list[tuple[datetime, datetime]]:
+    """(start, end) of what the vehicle drove between these event times; one that goes on ends at `until`."""
+    rows = session.execute(_TRIPS, {"vehicle_id": vehicle_id, "start": start, "until": until})
+    return [(row.started_at, row.ended_at) for row in rows]
+
+
 def due(session: Session, now: datetime, *, every: timedelta, limit: int) -> Sequence[UUID]:
     return session.scalars(
         _DUE, {"underway": list(UNDERWAY), "before": now - every, "row_limit": limit}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Geod
 
+from platform_api.eta.resting import NO_REST, Moment, Rest, drive
 from platform_api.routing.plan import Assumed, Leg, Point
 
 GEOD = Geod(ellps="WGS84")
@@ -143,20 +144,35 @@ class Estimate:
     speed_kmh: float
 
 
-def estimate(way: Way, seen: Observed, *, position_time: datetime, assumed: Assumed) -> Estimate:
-    """From the position's own time on: a truck that stands gets later and later."""
+def estimate(
+    way: Way,
+    seen: Observed,
+    *,
+    position_time: datetime,
+    assumed: Assumed,
+    rest: Rest = NO_REST,
+    driven: timedelta = timedelta(0),
+) -> Estimate:
+    """From the position's own time on: a truck that stands gets later and later.
+
+    `driven`: by its driver since his last pause. Stays are reckoned with before the driving, as no pauses.
+    """
     # Less than a second of driving says nothing about a speed, and divides badly.
     planned_ms = way.remaining_m / way.driving_s if way.driving_s >= 1 else assumed.speed_kmh / 3.6
     factor = pace(seen, planned_ms)
     driving_s = way.driving_s / factor
     late = _LATE_PLAN if way.planned else _LATE_LINE
-    eta_at = position_time + timedelta(seconds=driving_s + way.stays_s)
-    early_s = driving_s * _EARLY + way.stays_s * _STAY_EARLY
-    late_s = driving_s * late + way.stays_s * _STAY_LATE
+
+    def arrival(of_driving: float, of_stays: float) -> datetime:
+        start = Moment(position_time + timedelta(seconds=way.stays_s * of_stays), driven)
+        return drive(start, timedelta(seconds=driving_s * of_driving), rest).at
+
+    eta_at = arrival(1, 1)
     return Estimate(
         eta_at=eta_at,
-        low_at=eta_at - timedelta(seconds=early_s),
-        high_at=eta_at + timedelta(seconds=late_s),
+        # A pause into which a short night falls can make a later start the better one.
+        low_at=min(arrival(1 - _EARLY, 1 - _STAY_EARLY), eta_at),
+        high_at=max(arrival(1 + late, 1 + _STAY_LATE), eta_at),
         speed_kmh=planned_ms * factor * 3.6,
     )
 

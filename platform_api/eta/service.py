@@ -14,8 +14,9 @@ from config.logging import get_logger
 from config.redis import order_channel, sync_redis
 from config.settings import get_settings
 from platform_api.alerts import service as alerts
-from platform_api.eta import repository, rules
+from platform_api.eta import repository, resting, rules
 from platform_api.eta.models import OrderEta
+from platform_api.eta.resting import Rest
 from platform_api.eta.rules import Estimate, Line, Observed, Way
 from platform_api.fleet.models import Vehicle
 from platform_api.orders.crew_since import crew_since
@@ -36,15 +37,17 @@ log = get_logger(__name__)
 # How far back the truck's own speed is looked at, and in how many fixes at most.
 LOOK_BACK = timedelta(minutes=60)
 _FIXES = 360
+# Who has stood for no pause in a day has other troubles.
+DRIVEN_BACK = timedelta(hours=24)
 
 
 def refresh(session: Session, order_id: UUID, now: datetime) -> OrderEta | None:
     """The order's estimate from its truck's newest position; None when there is nothing to estimate (any more)."""
     order = repository.find_order(session, order_id)
     row = repository.lock_eta(session, order_id)
-    if order is None or order.vehicle_id is None:
+    if order is None:
         return None
-    if order.status not in UNDERWAY or order.arrived_delivery_at is not None:
+    if order.vehicle_id is None or order.status not in UNDERWAY or order.arrived_delivery_at is not None:
         if row is not None and row.late_since is not None:
             row.late_since = None
             alerts.end_alert(session, _dedup(order), at=order.arrived_delivery_at or now, now=now)
@@ -57,11 +60,41 @@ def refresh(session: Session, order_id: UUID, now: datetime) -> OrderEta | None:
     assumed = _assumed()
     way, along_m = _way(session, order, plan, position, _known_m(row, plan), assumed)
     seen = _observed(session, order.vehicle_id, position.time, since)
-    found = rules.estimate(way, seen, position_time=position.time, assumed=assumed)
+    rest = _rest()
+    trips = repository.trips(
+        session, order.vehicle_id, max(since, position.time - DRIVEN_BACK), position.time
+    )
+    found = rules.estimate(
+        way,
+        seen,
+        position_time=position.time,
+        assumed=assumed,
+        rest=rest,
+        driven=resting.driven_since_pause(trips, position.time, rest.pause),
+    )
     row = _keep(session, row, order, way, found, position, along_m, now)
     _judge_lateness(session, order, row, now)
     _push(session, row)
     return row
+
+
+def _rest() -> Rest:
+    settings = get_settings()
+    begins, ends = settings.eta_night_from, settings.eta_night_until
+    return Rest(
+        timedelta(minutes=settings.eta_pause_minutes),
+        timedelta(minutes=settings.eta_pause_after_minutes),
+        None if begins is None or ends is None else (begins, ends),
+    )
+
+
+def current(session: Session, order_id: UUID, vehicle_id: int | None) -> OrderEta | None:
+    """What is thought of the truck that is on the order; of one that was on it before, nothing."""
+    row = repository.find_eta(session, order_id)
+    if row is None or vehicle_id is None:
+        return None
+    since = crew_since(session, order_id)
+    return row if since is not None and row.position_time >= since else None
 
 
 def _known_m(row: OrderEta | None, plan: PlannedRoute | None) -> float:

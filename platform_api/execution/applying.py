@@ -1,6 +1,6 @@
 """Making a locked order say what its crew's statements come to (`reckoning`), with the rows that tell of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.repository import loading_confirmed_at
 from platform_api.orders.rules import Action, OrderStatus
 from platform_api.waybills import service as waybills
-from platform_api.waybills.contents import Loading
+from platform_api.waybills.said import delivery_of, loading_of, reserves_of
 
 # The goods are on the truck.
 LOADED = frozenset({OrderStatus.PICKED_UP, OrderStatus.IN_TRANSIT})
@@ -163,13 +163,6 @@ def evidence_of(row: DriverAction) -> dict[str, Any]:
     return {"action_id": str(row.id), **told, **position_of(row), "files": photos}
 
 
-def reserves_of(told: Mapping[str, Any]) -> dict[str, Any]:
-    """For the waybill."""
-    return {
-        key: told[key] for key in ("stage", "text", "packages_damaged", "packages_missing") if key in told
-    }
-
-
 def _tell(session: Session, order: Order, row: DriverAction, now: datetime) -> None:
     """History of what is said once: loading and proof have rows of their own."""
     noted = _NOTED.get(Kind(row.kind))
@@ -275,15 +268,7 @@ def _load(
         actor=person_of(row),
         evidence=evidence,
     )
-    told_reserves = row.body.get("reserves") or {}
-    loading = Loading(
-        row.at,
-        row.body.get("weight_kg"),
-        row.body.get("packages"),
-        tuple(row.body.get("seals", ())),
-        str(told_reserves.get("text", "")),
-    )
-    waybills.issue_at_loading(session, order, loading, person_of(row), now)
+    waybills.issue_at_loading(session, order, loading_of(row), person_of(row), now)
 
 
 def _deliver(
@@ -315,10 +300,4 @@ def _deliver(
         actor=person_of(row),
         evidence=evidence,
     )
-    delivered = {
-        "receiver_name": row.body.get("receiver_name", ""),
-        "code": row.code_verdict,
-        "reserves": reserves_of(row.body.get("reserves") or {}),
-        "packages_delivered": row.body.get("packages_delivered"),
-    }
-    waybills.amend_of_order(session, order, "delivery", delivered, at=row.at, now=now)
+    waybills.amend_of_order(session, order, "delivery", delivery_of(row), at=row.at, now=now)

@@ -37,7 +37,11 @@ def present_crew(session: Session, order: Order) -> OrderCrew:
     assert order.vehicle_id is not None
     assert order.driver_id is not None
     crew = OrderCrew(
-        order_id=order.id, vehicle_id=order.vehicle_id, driver_id=order.driver_id, since=order.assigned_at
+        order_id=order.id,
+        vehicle_id=order.vehicle_id,
+        driver_id=order.driver_id,
+        since=order.assigned_at,
+        pickup_geofence_id=order.pickup_geofence_id,
     )
     session.add(crew)
     session.flush()
@@ -96,11 +100,12 @@ def _take_on(
     session: Session, order: Order, actor: Actor, vehicle_id: int, driver_id: UUID, now: datetime
 ) -> None:
     before = present_crew(session, order)
-    session.add(
-        OrderCrew(
-            order_id=order.id, vehicle_id=vehicle_id, driver_id=driver_id, since=now, put_on_by=actor.user_id
-        )
+    if before.pickup_geofence_id is None:
+        before.pickup_geofence_id = order.pickup_geofence_id
+    crew = OrderCrew(
+        order_id=order.id, vehicle_id=vehicle_id, driver_id=driver_id, since=now, put_on_by=actor.user_id
     )
+    session.add(crew)
     evidence = {
         "vehicle_id": vehicle_id,
         "driver_id": str(driver_id),
@@ -113,5 +118,6 @@ def _take_on(
         fences.retire(session, order, now)
         fences.watch(session, order, now)
         queue_after_commit(session, "routing.plan", order_id=str(order.id))
+    crew.pickup_geofence_id = order.pickup_geofence_id
     waybills.void_of_order(session, order, actor, reason="Véhicule ou conducteur remplacé", now=now)
     record(session, order, Action.CREW_CHANGED, now=now, actor=actor, evidence=evidence)

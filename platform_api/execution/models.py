@@ -21,6 +21,8 @@ class OrderCrew(Base):
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicles.id"))
     driver_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     since: Mapped[datetime]
+    # the fence that watched its truck there; None = as before 0020, when nobody wrote it down
+    pickup_geofence_id: Mapped[int | None] = mapped_column(ForeignKey("geofences.id"))
     # None = by the award itself
     put_on_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
 

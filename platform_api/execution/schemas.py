@@ -68,6 +68,10 @@ def _photos(photos: list[UUID], reserves: ReservesIn | None = None) -> tuple[tup
     return tuple(told)
 
 
+def _signed(signature: UUID | None) -> tuple[tuple[UUID, str], ...]:
+    return () if signature is None else ((signature, "signature"),)
+
+
 class _Loading(StrictBody):
     photos: Photos = Field(default=[])
     seals: list[Seal] = Field(default=[], max_length=MAX_SEALS)
@@ -76,6 +80,11 @@ class _Loading(StrictBody):
     )
     packages: Packages | None = None
     reserves: ReservesIn | None = None
+    sender_name: OptionalName = Field(default="", description="who handed the goods over")
+    signature: UUID | None = Field(default=None, description="id of an uploaded picture of his")
+
+    def files(self) -> tuple[tuple[UUID, str], ...]:
+        return (*_photos(self.photos, self.reserves), *_signed(self.signature))
 
 
 class _Proof(StrictBody):
@@ -88,8 +97,7 @@ class _Proof(StrictBody):
     reserves: ReservesIn | None = None
 
     def files(self) -> tuple[tuple[UUID, str], ...]:
-        signed = ((self.signature, "signature"),) if self.signature is not None else ()
-        return (*_photos(self.photos, self.reserves), *signed)
+        return (*_photos(self.photos, self.reserves), *_signed(self.signature))
 
 
 class LoadingIn(_Loading):
@@ -100,7 +108,7 @@ class LoadingIn(_Loading):
 
     def details(self) -> Details:
         position = self.position.position() if self.position else None
-        return Details(self.time, position, _said(_plain(self)), _photos(self.photos, self.reserves))
+        return Details(self.time, position, _said(_plain(self)), self.files())
 
 
 class ProofIn(_Proof):
@@ -184,7 +192,7 @@ class ArrivedAction(_Action):
     stop: int | None = Field(default=None, ge=1, le=20)
 
 
-class LoadingAction(_Action, _Loading):
+class LoadingAction(_Loading, _Action):
     kind: Literal["loading"]
 
 

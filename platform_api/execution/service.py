@@ -117,6 +117,7 @@ def _say(
         details.body,
         details.files,
         details.code,
+        dated=details.at is not None,
     )
     told = tell(session, actor, said, crew_id=crew.id if is_driver else None, source="direct", now=now)
     row = told.row

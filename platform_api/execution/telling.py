@@ -30,7 +30,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`body`: JSON, as the kind has it (schemas). `code`: what was given for the consignee's code."""
+    """`body`: JSON, as the kind has it (schemas). `code`: what was given for the consignee's code.
+
+    `dated` False: `at` is merely when we heard it, so that the same words a minute later are the same.
+    """
 
     id: UUID
     order_id: UUID
@@ -40,6 +43,7 @@ class Said:
     body: dict[str, Any] = field(default_factory=dict)
     files: tuple[tuple[UUID, str], ...] = ()
     code: str | None = None
+    dated: bool = True
 
     def fingerprint(self) -> str:
         """Keyed, as the code is in it."""
@@ -47,7 +51,7 @@ class Said:
         told = {
             "order": str(self.order_id),
             "kind": self.kind,
-            "at": self.at.isoformat(),
+            "at": self.at.isoformat() if self.dated else None,
             "position": None if here is None else [here.lat, here.lon, here.accuracy_m],
             "body": self.body,
             "files": [[str(file_id), role] for file_id, role in self.files],

@@ -1,5 +1,6 @@
 """What the platform asks of a routing engine, and how it may fail."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -21,6 +22,19 @@ class EngineError(Exception):
     @property
     def broken(self) -> bool:
         return self.code in ("unavailable", "bad_answer")
+
+
+def checked(plan: Plan, stops: Sequence[Point]) -> Plan:
+    """The plan, if it can be reckoned with. Raises EngineError `bad_answer`."""
+    if len(plan.legs) != len(stops) - 1:
+        raise EngineError("bad_answer", f"{len(plan.legs)} legs between {len(stops)} stops")
+    for leg in plan.legs:
+        for value in (leg.distance_m, leg.duration_s):
+            if not math.isfinite(value) or value < 0:
+                raise EngineError("bad_answer", f"a leg of {leg.distance_m} m in {leg.duration_s} s")
+    if any(abs(lon) > 180 or abs(lat) > 90 for lon, lat in plan.points):
+        raise EngineError("bad_answer", "a point off the globe")
+    return plan
 
 
 class RoutingEngine(Protocol):

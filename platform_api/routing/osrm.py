@@ -7,7 +7,7 @@ import httpx
 import polyline
 
 from platform_api.routing import asking
-from platform_api.routing.engines import EngineError
+from platform_api.routing.engines import EngineError, checked
 from platform_api.routing.plan import Leg, Plan, Point, Source, TruckSize
 
 _CODES = {"NoSegment": "no_route", "NoRoute": "no_route", "TooBig": "too_big"}
@@ -29,15 +29,13 @@ class Osrm:
         code = answer.get("code")
         if code != "Ok":
             raise EngineError(_CODES.get(str(code), "refused"), f"{code}: {answer.get('message', '')}")
-        return self._plan(answer, len(stops))
+        return checked(self._plan(answer), stops)
 
-    def _plan(self, answer: dict[str, Any], stops: int) -> Plan:
+    def _plan(self, answer: dict[str, Any]) -> Plan:
         try:
             best = answer["routes"][0]
             points = tuple(polyline.decode(best["geometry"], 6, geojson=True))
             legs = tuple(Leg(float(leg["distance"]), float(leg["duration"])) for leg in best["legs"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
             raise EngineError("bad_answer", f"{type(error).__name__}: {error}") from error
-        if len(legs) != stops - 1:
-            raise EngineError("bad_answer", f"{len(legs)} legs between {stops} stops")
         return Plan(points, legs, self.source, degraded=False)

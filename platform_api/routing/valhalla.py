@@ -7,7 +7,7 @@ import httpx
 import polyline
 
 from platform_api.routing import asking
-from platform_api.routing.engines import EngineError
+from platform_api.routing.engines import EngineError, checked
 from platform_api.routing.plan import Leg, Plan, Point, Source, TruckSize
 
 # error_code -> ours: 153 shape points, 154 distance, 158 trace options; 170 unconnected, 171 no edges near, 442 no path
@@ -25,11 +25,12 @@ class Valhalla:
     def route(self, stops: Sequence[Point], truck: TruckSize) -> Plan:
         answer = asking.ask(self._http, "POST", "/route", json=question(stops, truck))
         if "error_code" in answer:
-            code = _CODES.get(answer["error_code"], "refused")
-            raise EngineError(code, f"{answer['error_code']}: {answer.get('error', '')}")
-        return self._plan(answer, len(stops))
+            told = answer["error_code"]
+            code = _CODES.get(told, "refused") if isinstance(told, int) else "bad_answer"
+            raise EngineError(code, f"{told}: {answer.get('error', '')}")
+        return checked(self._plan(answer), stops)
 
-    def _plan(self, answer: dict[str, Any], stops: int) -> Plan:
+    def _plan(self, answer: dict[str, Any]) -> Plan:
         try:
             trip_legs = answer["trip"]["legs"]
             points: list[Point] = []
@@ -42,10 +43,8 @@ class Valhalla:
                 Leg(float(leg["summary"]["length"]) * 1000, float(leg["summary"]["time"]))
                 for leg in trip_legs
             )
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
             raise EngineError("bad_answer", f"{type(error).__name__}: {error}") from error
-        if len(legs) != stops - 1:
-            raise EngineError("bad_answer", f"{len(legs)} legs between {stops} stops")
         return Plan(tuple(points), legs, self.source, degraded=False)
 
 

@@ -13,7 +13,7 @@ from platform_api.errors import Forbidden
 from platform_api.idempotency.once import OnceDep
 from platform_api.pagination import Page, PageDep, page_of
 from platform_api.schemas import errors
-from platform_api.waybills import printing, service
+from platform_api.waybills import printing, service, signing
 from platform_api.waybills.form import Amendment, form_of
 from platform_api.waybills.models import Waybill
 from platform_api.waybills.rules import shown_number
@@ -102,6 +102,7 @@ def pdf(
         url=verify_url(waybill),
         freight_xof=waybill.freight_xof if freight else None,
         void=service.void_reason(session, waybill),
+        signatures=signing.taken(session, waybill.order_id),
     )
     told = json.dumps(form.to_json(), sort_keys=True)
     etag = f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
@@ -110,4 +111,4 @@ def pdf(
         return Response(status_code=304, headers=headers)
     name = f"lettre-de-voiture-{shown_number(waybill.number)}.pdf"
     headers |= {"Content-Disposition": f'inline; filename="{name}"', "X-Content-Type-Options": "nosniff"}
-    return Response(printing.rendered(told), media_type=PDF, headers=headers)
+    return Response(printing.rendered(told, signing.load), media_type=PDF, headers=headers)

@@ -5,21 +5,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from platform_api.waybills.rules import shown_number
+from platform_api.waybills.rules import NBSP, reserve_words, shown_number
 
-NBSP = "\N{NO-BREAK SPACE}"
 # Grows when the same content is to be drawn another way: what was cached is drawn anew.
-LAYOUT = 1
+LAYOUT = 2
 _ISSUED_IN_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """`width`: share of the row."""
+    """`width`: share of the row. `picture`: sha256 (hex) of a file that is drawn under the text."""
 
     title: str
     text: str
     width: float = 1.0
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,16 @@ class Amendment:
     content: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Taken on a phone. `party`: sender or consignee; `sha256` (hex) of the picture."""
+
+    party: str
+    at: datetime
+    name: str
+    sha256: str
+
+
 def form_of(
     content: Mapping[str, Any],
     amendments: Sequence[Amendment],
@@ -75,8 +85,12 @@ def form_of(
     url: str,
     freight_xof: int | None,
     void: str | None,
+    signatures: Sequence[Signature] = (),
 ) -> Form:
-    """`freight_xof` None: the reader does not see it, or there is none."""
+    """`freight_xof` None: the reader does not see it, or there is none.
+
+    Of `signatures` those are drawn that belong to the loading and the delivery that the paper tells of.
+    """
     number = shown_number(content["number"])
     delivered = next((each for each in reversed(amendments) if each.kind == "delivery"), None)
     return Form(
@@ -88,7 +102,7 @@ def form_of(
             f"Établie à {_short(content['issued_in'])}, le {_when(content['issued_at'])}. "
             f"Commande {content['order_reference']}.",
         ),
-        rows=_rows(content, amendments, delivered, freight_xof),
+        rows=_rows(content, amendments, delivered, freight_xof, signatures),
         foot=(
             f"Empreinte SHA-256 du contenu : {content_sha256}",
             f"Vérification : {url}",
@@ -102,6 +116,7 @@ def _rows(
     amendments: Sequence[Amendment],
     delivered: Amendment | None,
     freight_xof: int | None,
+    signatures: Sequence[Signature],
 ) -> tuple[Row, ...]:
     return (
         Row(
@@ -129,7 +144,7 @@ def _rows(
                 Box("16. Réserves à la livraison", _reserves("", amendments, "delivery")),
             ),
         ),
-        Row(45, _signatures(content, delivered)),
+        Row(45, _signatures(content, delivered, _taken_at(content, amendments), signatures)),
     )
 
 
@@ -149,12 +164,17 @@ def _truck(content: Mapping[str, Any]) -> Box:
 
 def _taking_over(content: Mapping[str, Any], amendments: Sequence[Amendment]) -> Box:
     place = content["taking_over"]
-    at = place["at"]
+    at = _taken_at(content, amendments)
+    taken = f"Pris en charge le {_when(at)}" if at else "Prise en charge à constater"
+    return Box("5. Prise en charge : lieu et date", _lines(place["name"], taken, _window(place)))
+
+
+def _taken_at(content: Mapping[str, Any], amendments: Sequence[Amendment]) -> str | None:
+    at: str | None = content["taking_over"]["at"]
     for each in amendments:
         if each.kind == "loading" and each.content.get("at"):
             at = each.content["at"]
-    taken = f"Pris en charge le {_when(at)}" if at else "Prise en charge à constater"
-    return Box("5. Prise en charge : lieu et date", _lines(place["name"], taken, _window(place)))
+    return at
 
 
 def _delivery(content: Mapping[str, Any], delivered: Amendment | None) -> Box:
@@ -244,18 +264,21 @@ def _amended(each: Amendment, stage: str) -> str:
     if each.kind == "delivery" and stage != "delivery":
         return ""
     told = each.content.get("reserves") if each.kind == "delivery" else each.content
-    if not told:
-        return ""
-    counts = [
-        f"{_number(told[key])} {what}"
-        for key, what in (("packages_damaged", "colis abîmé(s)"), ("packages_missing", "colis manquant(s)"))
-        if told.get(key)
-    ]
-    return " — ".join([str(told["text"]), *counts])
+    return reserve_words(told or {})
 
 
-def _signatures(content: Mapping[str, Any], delivered: Amendment | None) -> tuple[Box, ...]:
-    received = ""
+def _signatures(
+    content: Mapping[str, Any],
+    delivered: Amendment | None,
+    taken_at: str | None,
+    signatures: Sequence[Signature],
+) -> tuple[Box, ...]:
+    by_sender = _signed("sender", datetime.fromisoformat(taken_at) if taken_at else None, signatures)
+    by_consignee = _signed("consignee", delivered.at if delivered else None, signatures)
+    handed_over = received = ""
+    if by_sender is not None:
+        who = f"Remis par {by_sender.name}" if by_sender.name else "Remis"
+        handed_over = _lines(who, f"le {_when(by_sender.at.isoformat())}")
     if delivered is not None:
         code = "Code du destinataire vérifié" if delivered.content.get("code") == "right" else ""
         received = _lines(
@@ -264,10 +287,19 @@ def _signatures(content: Mapping[str, Any], delivered: Amendment | None) -> tupl
             code,
         )
     return (
-        Box("17. Signature de l'expéditeur", ""),
+        Box("17. Signature de l'expéditeur", handed_over, picture=by_sender.sha256 if by_sender else None),
         Box("18. Signature du transporteur", content["driver"]),
-        Box("19. Signature du destinataire", received),
+        Box(
+            "19. Signature du destinataire",
+            received,
+            picture=by_consignee.sha256 if by_consignee else None,
+        ),
     )
+
+
+def _signed(party: str, at: datetime | None, signatures: Sequence[Signature]) -> Signature | None:
+    """What the party signed at that time; another time is that of other words."""
+    return next((each for each in signatures if each.party == party and each.at == at), None)
 
 
 def _lines(*lines: str) -> str:

@@ -7,7 +7,7 @@ runs over another, however long. The font is Bitstream Vera, which reportlab bri
 import io
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from reportlab.graphics.shapes import Drawing
 from reportlab.lib.colors import Color, black
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
@@ -35,6 +36,9 @@ TITLE_SIZE = 5.8
 GREY = Color(0.45, 0.45, 0.45)
 PALE_RED = Color(0.8, 0.1, 0.1, alpha=0.25)
 CUT = " … (suite en annexe)"
+# Of a box with a picture its lower part; the text has the rest.
+PICTURE_SHARE = 0.5
+NO_PICTURE = "Signature conservée au dossier"
 # Letters of the region's languages that the font lacks, as people write them without.
 _PLAIN = str.maketrans(
     {"ŋ": "ng", "Ŋ": "Ng", "ɓ": "b", "Ɓ": "B", "ɗ": "d", "Ɗ": "D", "ƴ": "y", "Ƴ": "Y", "’": "'"}
@@ -66,14 +70,23 @@ def printable(text: str) -> str:
     return "".join(printed)
 
 
-def render(form: Form) -> bytes:
-    """The PDF; the same form gives the same bytes."""
-    return _Sheet(form).draw()
+# By sha256 a PNG; None = it cannot be drawn.
+Pictures = Callable[[str], bytes | None]
+
+
+def no_pictures(_sha256: str) -> bytes | None:
+    return None
+
+
+def render(form: Form, pictures: Pictures = no_pictures) -> bytes:
+    """The PDF; the same form and pictures give the same bytes."""
+    return _Sheet(form, pictures).draw()
 
 
 @dataclass(slots=True)
 class _Sheet:
     form: Form
+    pictures: Pictures
     annex: list[tuple[str, str]] = field(default_factory=list)
     buffer: io.BytesIO = field(default_factory=io.BytesIO)
     canvas: Canvas = field(init=False)
@@ -140,10 +153,25 @@ class _Sheet:
         self.canvas.drawString(left + PAD, bottom + height - PAD - TITLE_SIZE + 1, box.title)
         self.canvas.setFillColor(black)
         room = height - 2 * PAD - TITLE_SIZE - 1
-        fitted = fit(self._text(box.text), width - 2 * PAD, room)
+        text, top = box.text, bottom + PAD + room
+        if box.picture is not None:
+            drawn = self.pictures(box.picture)
+            if drawn is None:
+                text = f"{text}\n{NO_PICTURE}" if text else NO_PICTURE
+            else:
+                self._picture(drawn, left + PAD, bottom + PAD, width - 2 * PAD, room * PICTURE_SHARE)
+                room *= 1 - PICTURE_SHARE
+        fitted = fit(self._text(text), width - 2 * PAD, room)
         if fitted.cut:
-            self.annex.append((box.title, box.text))
-        self._lines(fitted.lines, fitted.size, left + PAD, bottom + PAD + room)
+            self.annex.append((box.title, text))
+        self._lines(fitted.lines, fitted.size, left + PAD, top)
+
+    def _picture(self, png: bytes, left: float, bottom: float, width: float, height: float) -> None:
+        """As large as fits, with its own proportions."""
+        picture = ImageReader(io.BytesIO(png))
+        self.canvas.drawImage(
+            picture, left, bottom, width, height, preserveAspectRatio=True, anchor="sw", mask=None
+        )
 
     def _lines(self, lines: Sequence[str], size: float, left: float, top: float, font: str = FONT) -> None:
         self.canvas.setFont(font, size)
@@ -263,6 +291,6 @@ def _head_of(word: str, font: str, size: float, width: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def rendered(form_json: str) -> bytes:
+def rendered(form_json: str, pictures: Pictures) -> bytes:
     """`render`, once a content: a port's gate asks for the same paper many times."""
-    return render(Form.from_json(json.loads(form_json)))
+    return render(Form.from_json(json.loads(form_json)), pictures)

@@ -14,6 +14,7 @@ from platform_api.actor import Actor
 from platform_api.errors import Conflict, Forbidden
 from platform_api.orders.rules import UNDERWAY, OrderSnapshot, OrderStatus
 
+NBSP = "\N{NO-BREAK SPACE}"
 # Regulation 14/2005/CM/UEMOA: a lot heavier than this travels with a waybill.
 MANDATORY_ABOVE_KG = 7_000
 ISSUABLE = UNDERWAY | {OrderStatus.DELIVERED}
@@ -94,6 +95,18 @@ def content_hash(content: Mapping[str, Any]) -> str:
 def shown_number(number: int) -> str:
     """As it is printed; numbers run on for ever, one series a carrier."""
     return f"LV-{number:06d}"
+
+
+def reserve_words(told: Mapping[str, Any]) -> str:
+    """A reserve (text, packages_damaged, packages_missing) in one line; "" for none."""
+    if not told:
+        return ""
+    counts = [
+        f"{told[key]:,}".replace(",", NBSP) + f" {what}"
+        for key, what in (("packages_damaged", "colis abîmé(s)"), ("packages_missing", "colis manquant(s)"))
+        if told.get(key)
+    ]
+    return " — ".join([str(told["text"]), *counts])
 
 
 def is_waybill_missing(status: OrderStatus, weight_kg: int | None, number: int | None) -> bool:

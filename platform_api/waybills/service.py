@@ -23,7 +23,7 @@ from platform_api.orders.recording import record
 from platform_api.orders.rules import Action, OrderStatus, may_see_all
 from platform_api.orders.service import get_order, is_party, locked_order, price_facts
 from platform_api.pagination import PageQuery, fetch_page
-from platform_api.waybills import contents, rules
+from platform_api.waybills import contents, rules, said
 from platform_api.waybills.models import Waybill, WaybillAmendment, WaybillCounter
 
 TOKEN_BYTES = 24
@@ -38,7 +38,7 @@ def issue(session: Session, actor: Actor, order_id: UUID, now: datetime) -> Wayb
     order, facts = locked_order(session, actor, order_id)
     existing = _of_present_carrier(session, order, actor.user_id, now)
     rules.issue(facts, actor, in_force=existing is not None)
-    return _issue(session, order, contents.Loading(), actor, now)
+    return _issue(session, order, None, actor, now)
 
 
 def issue_at_loading(
@@ -61,8 +61,13 @@ def _of_present_carrier(session: Session, order: Order, user_id: UUID, now: date
     return existing
 
 
-def _issue(session: Session, order: Order, loading: contents.Loading, actor: Actor, now: datetime) -> Waybill:
+def _issue(
+    session: Session, order: Order, loading: contents.Loading | None, actor: Actor, now: datetime
+) -> Waybill:
+    """`loading` None: as far as it is known. What was said of the goods before stands on it too."""
     assert order.carrier_id is not None
+    told = said.said_of(session, order)
+    loading = loading or said.loading_in(told)
     number = _next_number(session, order.carrier_id)
     content = contents.contents_of(session, order, loading, number=number, now=now).to_json()
     waybill = Waybill(
@@ -81,6 +86,8 @@ def _issue(session: Session, order: Order, loading: contents.Loading, actor: Act
     session.flush()
     evidence = {"waybill_id": str(waybill.id), "number": rules.shown_number(number)}
     record(session, order, Action.WAYBILL_ISSUED, now=now, actor=actor, evidence=evidence)
+    for each in said.additions_in(told, order.delivered_at):
+        amend(session, waybill, each.kind, dict(each.content), at=each.at, now=now)
     return waybill
 
 

@@ -224,3 +224,61 @@ def test_an_order_that_is_no_more_is_not_estimated(journey: Journey) -> None:
     journey.order.shipper.post(f"{journey.order.path}cancel/", {"reason": "no goods"})
     with transaction() as session:
         assert service.refresh(session, journey.order.id, datetime.now(UTC)) is None
+
+
+def test_an_order_that_was_given_back_is_no_longer_estimated(journey: Journey) -> None:
+    order, world = journey.order, journey.world
+    world.sql("UPDATE orders SET delivery_closes_at = %s WHERE id = %s", order.at(AT + 10), order.id)
+    seen(journey, AT, *BEND)
+    assert estimate(journey)["late"] is True
+    told = [
+        alert for alert in order.shipper.get("/api/v1/alerts/").json()["items"] if alert["ended_at"] is None
+    ]
+    assert [alert["kind"] for alert in told if alert["order_id"] == str(order.id)] == ["late_arrival"]
+    back = order.carrier.post(f"{order.path}withdraw/", {"reason_code": "breakdown", "note": ""})
+    assert back.status_code == 200, back.text
+    assert code_of(order.shipper.get(f"{order.path}eta/")) == (404, "eta_not_found")
+    tasks.sweep()
+    with transaction() as session:
+        due = repository.due(session, datetime.now(UTC), every=timedelta(0), limit=1000)
+    assert order.id not in due, "it would be looked at for ever"
+    told = order.shipper.get("/api/v1/alerts/", params={"order_id": str(order.id)}).json()["items"]
+    assert all(alert["ended_at"] for alert in told if alert["kind"] == "late_arrival")
+
+
+def test_another_truck_is_estimated_from_its_own_positions(journey: Journey) -> None:
+    order, world = journey.order, journey.world
+    seen(journey, AT, *BEND)
+    assert estimate(journey)["remaining_m"] > 0
+    world.sql(
+        "INSERT INTO order_crews (order_id, vehicle_id, driver_id, since) VALUES (%s, %s, %s, %s), (%s, %s, %s, %s)",
+        order.id, order.vehicle_id, order.driver.id, order.assigned_at,
+        order.id, world.vehicle_id, world.driver.id, order.at(AT + 5),
+    )  # fmt: skip
+    world.sql("UPDATE orders SET vehicle_id = %s WHERE id = %s", world.vehicle_id, order.id)
+    assert code_of(order.shipper.get(f"{order.path}eta/")) == (404, "eta_not_found")
+
+
+def test_a_driver_who_has_driven_for_long_pauses(journey: Journey) -> None:
+    in_transit(journey)
+    order = journey.order
+    seen(journey, AT, *BEND)
+    rested = eta_minutes(journey, estimate(journey))
+    journey.world.sql(
+        "INSERT INTO intervals (vehicle_id, kind, family, origin, device_id, started_at, seen_at)"
+        " VALUES (%s, 'trip', 'motion', 'platform', 0, %s, %s)",
+        order.vehicle_id, order.at(-600), order.at(-600),
+    )  # fmt: skip
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested, abs=0.01), (
+        "what he drove before he was on the order is none of its business"
+    )
+    journey.world.sql(
+        "UPDATE orders SET assigned_at = assigned_at - interval '10 hours' WHERE id = %s", order.id
+    )
+    seen(journey, AT + 0.01, *BEND)
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested + 45, abs=0.2)
+    journey.world.sql(
+        "UPDATE intervals SET ended_at = %s WHERE vehicle_id = %s", order.at(AT - 46), order.vehicle_id
+    )
+    seen(journey, AT + 0.02, *BEND)
+    assert eta_minutes(journey, estimate(journey)) == pytest.approx(rested, abs=0.2), "he has paused"

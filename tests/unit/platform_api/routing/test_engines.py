@@ -1,6 +1,8 @@
 """The adapters against servers that answer as OSRM and Valhalla document it."""
 
+import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -240,3 +242,86 @@ def test_the_way_of_the_shipper_is_the_plan(server: FakeEngine, http: httpx.Clie
     planner = Planner(Osrm(http), Assumed(50, 1.3))
     assert planner.plan(STOPS, TRUCK, drawn=LINE).source is Source.SHIPPER
     assert server.asked == []
+
+
+def _osrm(**changes: object) -> bytes:
+    """An answer that is well formed but for `changes` of its first leg; numbers as JSON has them not."""
+    answer = osrm_answer()
+    answer["routes"][0]["legs"][0] |= changes  # type: ignore[index]
+    return json.dumps(answer).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _osrm(distance=float("nan")),
+        _osrm(duration=float("inf")),
+        _osrm(distance=-5.0),
+        _osrm(duration=10**400),
+        json.dumps(osrm_answer())
+        .replace('"legs": [', '"legs": {"a": [')
+        .replace("22000}]", "22000}]}")
+        .encode(),
+        json.dumps({"code": "Ok", "routes": {"0": 1}}).encode(),
+        json.dumps({"code": ["Ok"]}).encode(),
+        b"[" * 100_000,
+    ],
+)
+def test_numbers_that_are_none_make_no_plan(server: FakeEngine, http: httpx.Client, body: bytes) -> None:
+    server.answer(200, body)
+    with pytest.raises(EngineError):
+        Osrm(http).route(STOPS, TRUCK)
+
+
+@pytest.mark.parametrize(
+    "body", [{"error_code": [171]}, {"error_code": {"a": 1}}, {"trip": []}, {"trip": {"legs": [None, None]}}]
+)
+def test_valhalla_that_answers_strangely(server: FakeEngine, http: httpx.Client, body: object) -> None:
+    server.answer(200, body)
+    with pytest.raises(EngineError):
+        Valhalla(http).route(STOPS, TRUCK)
+
+
+def test_points_off_the_globe_make_no_plan(server: FakeEngine, http: httpx.Client) -> None:
+    answer = osrm_answer()
+    answer["routes"][0]["geometry"] = polyline.encode([(900.0, 17.0), (14.0, -900.0)], 6)  # type: ignore[index]
+    server.answer(200, answer)
+    plan = Planner(Osrm(http), Assumed(45, 1.3)).plan(STOPS, TRUCK)
+    assert plan.degraded
+
+
+def test_an_engine_that_drips_is_not_waited_for() -> None:
+    """Each byte comes in time, the answer never does."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_drip, args=(listening, stop))
+        thread.start()
+        try:
+            with asking.client(f"http://127.0.0.1:{listening.getsockname()[1]}", read_s=0.3) as http:
+                began = time.monotonic()
+                with pytest.raises(EngineError) as failure:
+                    Osrm(http).route(STOPS, TRUCK)
+                assert time.monotonic() - began < 5
+            assert failure.value.code == "unavailable"
+        finally:
+            stop.set()
+            listening.close()
+            thread.join()
+
+
+def _drip(listening: socket.socket, stop: threading.Event) -> None:
+    listening.settimeout(0.1)
+    while not stop.is_set():
+        try:
+            connection, _ = listening.accept()
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+        with connection:
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not stop.wait(0.05):
+                    connection.sendall(b" ")
+            except OSError:
+                continue

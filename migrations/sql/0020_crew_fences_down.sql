@@ -1,0 +1,1 @@
+ALTER TABLE order_crews DROP COLUMN pickup_geofence_id;
