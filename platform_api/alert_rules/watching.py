@@ -33,20 +33,21 @@ WHERE v.id = :id
 # From the rules to the visits, for rules are few and visits many; only those that a rule has not told of.
 _OPEN_VISITS = text("""
 WITH watched AS MATERIALIZED (
-    SELECT r.id AS rule_id, r.party_id, r.vehicle_id, r.created_at,
+    SELECT r.id AS rule_id, r.party_id, r.vehicle_id, r.created_at, r.schedule,
            r.dwell_minutes * interval '1 minute' AS dwell, g.id AS geofence_id
     FROM alert_rules r JOIN geofences g ON g.owner_id = r.party_id AND g.retired_at IS NULL
     WHERE r.trigger = 'dwell' AND r.enabled AND r.deleted_at IS NULL
       AND (r.geofence_id IS NULL OR r.geofence_id = g.id) AND (r.group_id IS NULL OR r.group_id = g.group_id)
 )
-SELECT DISTINCT v.id
+SELECT v.id AS visit_id, w.rule_id, v.entered_at + w.dwell AS due_at, w.schedule
 FROM watched w JOIN visits v ON v.geofence_id = w.geofence_id
-WHERE v.exited_at IS NULL AND v.retracted_at IS NULL AND v.entered_at > :since AND v.id > :after
+WHERE v.exited_at IS NULL AND v.retracted_at IS NULL AND v.entered_at > :since
+  AND (v.id, w.rule_id) > (:after_visit, :after_rule)
   AND v.entered_at + w.dwell BETWEEN w.created_at AND :now AND (w.vehicle_id IS NULL OR w.vehicle_id = v.vehicle_id)
   AND NOT EXISTS (
     SELECT FROM alerts a WHERE a.party_id = w.party_id AND a.withdrawn_at IS NULL
       AND a.dedup = 'rule/' || w.rule_id || '/visit/' || v.id)
-ORDER BY v.id LIMIT :row_limit
+ORDER BY v.id, w.rule_id LIMIT :row_limit
 """)
 
 _INTERVAL_CHANGES = text("""
@@ -99,10 +100,35 @@ def on_visit(session: Session, visit_id: int, now: datetime) -> int:
     return len(concerned)
 
 
-def open_visits(session: Session, now: datetime, *, after: int, limit: int) -> Sequence[int]:
-    """Ids of visits that have become long enough for a rule that has not told so, from above `after`."""
-    values = {"now": now, "since": now - DWELL_HORIZON, "after": after, "row_limit": limit}
-    return session.scalars(_OPEN_VISITS, values).all()
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Of a visit and a rule in the order of a sweep."""
+
+    visit_id: int = 0
+    rule_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Long:
+    """`visit_ids`: to be judged; `last`: where to go on, None = that was all."""
+
+    visit_ids: Sequence[int]
+    last: Place | None
+
+
+def open_visits(session: Session, now: datetime, *, after: Place, limit: int) -> Long:
+    """Visits that have become long enough for a rule that has not told so, from after `after`.
+
+    Without those that became so outside its schedule: it has nothing to tell of them, however long they last.
+    """
+    values = {
+        "now": now, "since": now - DWELL_HORIZON, "row_limit": limit,
+        "after_visit": after.visit_id, "after_rule": after.rule_id,
+    }  # fmt: skip
+    rows = session.execute(_OPEN_VISITS, values).all()
+    found = [row.visit_id for row in rows if rules.in_schedule(periods_of(row.schedule), row.due_at)]
+    last = Place(rows[-1].visit_id, rows[-1].rule_id) if len(rows) == limit else None
+    return Long(list(dict.fromkeys(found)), last)
 
 
 def on_interval_changes(session: Session, now: datetime, limit: int) -> int:
