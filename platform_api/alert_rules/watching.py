@@ -19,14 +19,18 @@ from platform_api.alert_rules.models import AlertRule
 from platform_api.alert_rules.periods import periods_of
 from platform_api.alert_rules.rules import Lasting, Rule, Stay, Trigger, Wanted
 from platform_api.alerts import service as alerts
+from platform_api.tracking import repository as tracking
+from platform_api.tracking.rules import order_window
 
 # The longest dwell of a rule, and then some: older open visits were judged long ago.
 DWELL_HORIZON = timedelta(days=9)
 
 _VISIT = text("""
 SELECT v.id, v.vehicle_id, v.geofence_id, v.entered_at, v.exited_at, v.retracted_at, x.plate,
-       g.name AS geofence, g.owner_id, g.group_id
+       g.name AS geofence, g.owner_id, g.group_id,
+       g.vehicle_id IS NOT NULL AND g.carrier_id IS NULL AND u.role <> 'administrator' AND NOT u.is_superuser AS of_customer
 FROM visits v JOIN geofences g ON g.id = v.geofence_id JOIN vehicles x ON x.id = v.vehicle_id
+LEFT JOIN users u ON u.id = g.owner_id
 WHERE v.id = :id
 """)
 
@@ -87,6 +91,8 @@ def on_visit(session: Session, visit_id: int, now: datetime) -> int:
     concerned = session.scalars(found).all()
     for row in concerned:
         wanted = rules.judge_stay(rule_of(row), stay, now)
+        if wanted is not None and visit.of_customer and not _carries(session, visit, wanted.at):
+            wanted = None
         facts = {
             "plate": visit.plate,
             "geofence": visit.geofence,
@@ -98,6 +104,13 @@ def on_visit(session: Session, visit_id: int, now: datetime) -> int:
         told = _Told(f"geofence_{row.trigger}", f"visit/{visit.id}", visit.vehicle_id, facts)
         _tell(session, row, wanted, told, now)
     return len(concerned)
+
+
+def _carries(session: Session, visit: Any, at: datetime) -> bool:
+    """Whether the truck worked for the owner of the fence then: its next job is none of his business."""
+    orders = tracking.orders_with(session, visit.owner_id, visit.vehicle_id, at)
+    windows = (order_window(order) for order in orders)
+    return any(window is not None and window.holds(at) for window in windows)
 
 
 @dataclass(frozen=True, slots=True, order=True)

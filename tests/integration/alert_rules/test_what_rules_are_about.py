@@ -111,3 +111,26 @@ def test_a_long_stay_outside_the_schedule_is_left_alone(
     monkeypatch.undo()
     (alert,) = inbox(world.carrier)
     assert (alert["kind"], alert["facts"]["geofence_id"], len(judged)) == ("geofence_dwell", other, 1)
+
+
+def test_a_shipper_is_told_of_the_truck_while_it_carries_for_him_and_not_of_its_next_job(
+    world: World,
+) -> None:
+    order = world.assigned()
+    world.sql("UPDATE orders SET assigned_at = %s WHERE id = %s", ago(300), order.id)
+    yard = fence(order.shipper, vehicle_id=order.vehicle_id)
+    rule(order.shipper, trigger="enter", geofence_id=yard)
+    world.sql("UPDATE alert_rules SET created_at = %s WHERE geofence_id = %s", ago(300), yard)
+    tell(world, order.vehicle_id, (yard, ago(100), ago(90)))
+    assert [alert["kind"] for alert in inbox(order.shipper)] == ["geofence_enter"]
+    world.sql("UPDATE orders SET status = 'CANCELLED', cancelled_at = %s WHERE id = %s", ago(60), order.id)
+    tell(world, order.vehicle_id, (yard, ago(100), ago(90)), (yard, ago(30), None))
+    assert len(inbox(order.shipper)) == 1
+
+
+def test_an_administrators_fence_watches_any_truck(world: World) -> None:
+    root = person(world.client, Role.ADMINISTRATOR)
+    yard = fence(root, vehicle_id=world.vehicle_id)
+    rule(root, geofence_id=yard)
+    tell(world, world.vehicle_id, (yard, ago(3), None))
+    assert len(inbox(root)) == 1
