@@ -79,7 +79,12 @@ def check_request(scopes: Collection[str], method: str, path: str) -> None:
     needed = needed_scope(method, path)
     if needed is None:
         raise Forbidden("api_key_not_allowed", "This is for people who signed in, not for API keys.")
-    if needed not in scopes:
+    check_scope(scopes, needed)
+
+
+def check_scope(scopes: Collection[str] | None, needed: str) -> None:
+    """`scopes` None: no key, everything that the person may. Raises Forbidden `scope_missing`."""
+    if scopes is not None and needed not in scopes:
         raise Forbidden("scope_missing", f"This API key lacks the scope {needed}.", scope=needed)
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -92,7 +92,7 @@ def authenticate(session: Session, key: str, method: str, path: str, *, now: dat
     if actor.party_id != row.party_id:
         raise Unauthorised("api_key_revoked", "This API key was revoked.")
     rules.check_owner(actor)
-    return actor
+    return replace(actor, scopes=frozenset(row.scopes))
 
 
 def _find(session: Session, key: str, *, now: datetime) -> ApiKey:

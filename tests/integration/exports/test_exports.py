@@ -145,6 +145,23 @@ def test_nobody_else_sees_it(world: World) -> None:
     assert stranger.get(PATH).json()["items"] == []
 
 
+def test_a_key_exports_no_more_than_it_reads(world: World, client: httpx.Client) -> None:
+    def key(*scopes: str) -> dict[str, str]:
+        made = world.shipper.post("/api/v1/api-keys/", {"name": "ERP", "scopes": list(scopes)}).json()
+        return {"Authorization": f"Bearer {made['key']}"}
+
+    narrow, wide = key("exports:read", "exports:write"), key("exports:read", "exports:write", "orders:read")
+    refused = client.post(PATH, json=wish(), headers=narrow)
+    assert code_of(refused) == (403, "scope_missing")
+    assert "orders:read" in refused.json()["detail"]
+    assert code_of(client.post(PATH, json=wish(kind="alerts"), headers=wide)) == (403, "scope_missing")
+    made = client.post(PATH, json=wish(), headers=wide).json()
+    tasks.write(made["id"])
+    path = f"{PATH}{made['id']}/file/"
+    assert code_of(client.get(path, headers=narrow)) == (403, "scope_missing")
+    assert client.get(path, headers=wide).status_code == 200
+
+
 def test_a_task_that_died_is_begun_again_and_at_the_third_time_left(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
