@@ -21,11 +21,20 @@ STALE_AFTER = timedelta(minutes=5)
 class Kind(StrEnum):
     ORDERS = "orders"
     ALERTS = "alerts"
+    WAYBILLS = "waybills"
+    INCIDENTS = "incidents"
+    INTERVALS = "intervals"
 
 
 # An export opens no more to an API key than the lists do.
 READS: Mapping[Kind, Scope] = MappingProxyType(
-    {Kind.ORDERS: Scope.ORDERS_READ, Kind.ALERTS: Scope.ALERTS_READ}
+    {
+        Kind.ORDERS: Scope.ORDERS_READ,
+        Kind.ALERTS: Scope.ALERTS_READ,
+        Kind.WAYBILLS: Scope.ORDERS_READ,
+        Kind.INCIDENTS: Scope.ORDERS_READ,
+        Kind.INTERVALS: Scope.TELEMETRY_READ,
+    }
 )
 
 
