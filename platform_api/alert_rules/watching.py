@@ -4,7 +4,7 @@ A geofence's rules are those of its owner: the fence itself was drawn within wha
 intervals are the carrier's, about its own vehicles.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from platform_api.alert_rules.event_names import event_names
 from platform_api.alert_rules.models import AlertRule
 from platform_api.alert_rules.periods import periods_of
 from platform_api.alert_rules.rules import Lasting, Rule, Stay, Trigger, Wanted
+from platform_api.alerts import repository as inboxes
 from platform_api.alerts import service as alerts
 from platform_api.tracking import repository as tracking
 from platform_api.tracking.rules import order_window
@@ -87,6 +88,8 @@ def on_visit(session: Session, visit_id: int, now: datetime) -> int:
         or_(AlertRule.geofence_id == visit.geofence_id, AlertRule.geofence_id.is_(None)),
         or_(AlertRule.group_id == visit.group_id, AlertRule.group_id.is_(None)),
     )
+    if visit.retracted_at is not None:
+        _take_back(session, visit.owner_id, rules.OF_GEOFENCES, f"visit/{visit.id}", now)
     stay = Stay(visit.entered_at, visit.exited_at, visit.retracted_at is not None)
     concerned = session.scalars(found).all()
     for row in concerned:
@@ -153,6 +156,8 @@ def on_interval_changes(session: Session, now: datetime, limit: int) -> int:
     intervals = session.execute(_INTERVALS, {"ids": sorted({change.interval_id for change in changes})}).all()
     by_party = _interval_rules(session, {row.carrier_id for row in intervals if row.carrier_id})
     for row in intervals:
+        if row.retracted_at is not None and row.carrier_id is not None:
+            _take_back(session, row.carrier_id, {Trigger.INTERVAL}, f"interval/{row.id}", now)
         for rule_row in by_party.get(row.carrier_id, ()):
             if rule_row.vehicle_id in (None, row.vehicle_id) and row.kind in rule_row.kinds:
                 _tell_interval(session, rule_row, row, now)
@@ -200,6 +205,17 @@ def _tell(session: Session, row: AlertRule, wanted: Wanted | None, told: _Told, 
         ended_at=wanted.ended_at,
         sms_to=[UUID(user_id) for user_id in row.sms_to],
     )
+
+
+def _take_back(
+    session: Session, party_id: UUID, triggers: Collection[Trigger], key: str, now: datetime
+) -> None:
+    """It did not happen: whoever told of it was wrong, also a rule that is switched off, removed, or about another
+    fence by now."""
+    told_by = select(AlertRule.id).where(AlertRule.party_id == party_id, AlertRule.trigger.in_(triggers))
+    dedups = [f"rule/{rule_id}/{key}" for rule_id in session.scalars(told_by)]
+    for dedup in inboxes.standing(session, party_id, dedups) if dedups else ():
+        alerts.withdraw_alert(session, dedup, now=now)
 
 
 def rule_of(row: AlertRule) -> Rule:

@@ -75,6 +75,14 @@ def of_ids(session: Session, actor: Actor, ids: Collection[int]) -> Sequence[Ale
     return session.scalars(inbox(actor).where(Alert.id.in_(ids)).order_by(Alert.id)).all()
 
 
+def standing(session: Session, party_id: UUID, dedups: Collection[str]) -> Sequence[str]:
+    """Those of them that the party was told of and that were not withdrawn."""
+    statement = select(Alert.dedup).where(
+        Alert.dedup.in_(dedups), Alert.party_id == party_id, Alert.withdrawn_at.is_(None)
+    )
+    return [dedup for dedup in session.scalars(statement) if dedup is not None]
+
+
 def told(session: Session, dedup: str, party_id: UUID | None = None) -> Sequence[Alert]:
     """The rows of one thing that was told, locked; of one party, or of all."""
     statement = select(Alert).where(Alert.dedup == dedup).order_by(Alert.id)

@@ -13,8 +13,10 @@ from tests.integration.alert_rules.test_alert_rules import (
     FENCES,
     RULES,
     ago,
+    change,
     fence,
     inbox,
+    interval,
     rule,
     tell,
 )
@@ -134,3 +136,32 @@ def test_an_administrators_fence_watches_any_truck(world: World) -> None:
     rule(root, geofence_id=yard)
     tell(world, world.vehicle_id, (yard, ago(3), None))
     assert len(inbox(root)) == 1
+
+
+@pytest.mark.parametrize("how", ["removed", "switched off", "redrawn"])
+def test_what_did_not_happen_is_taken_back_whatever_became_of_the_rule(world: World, how: str) -> None:
+    yard = fence(world.carrier)
+    path = f"{RULES}{rule(world.carrier, geofence_id=yard)['id']}/"
+    tell(world, world.vehicle_id, (yard, ago(4), None))
+    assert len(inbox(world.carrier, open=True)) == 1
+    if how == "removed":
+        assert world.carrier.delete(path).status_code == 204
+    elif how == "switched off":
+        assert world.carrier.patch(path, {"enabled": False}).status_code == 200
+    else:
+        wider = {**CIRCLE, "properties": {"radius_m": 900}}
+        assert world.carrier.patch(f"{FENCES}{yard}/", {"shape": wider}).status_code == 200
+    tell(world, world.vehicle_id)
+    assert inbox(world.carrier, open=True) == []
+
+
+def test_nor_what_a_truck_did_not_do(world: World) -> None:
+    path = f"{RULES}{rule(world.carrier, trigger='interval', kinds=['tow'])['id']}/"
+    interval_id = interval(world, world.vehicle_id, "tow")
+    tasks.sweep_intervals()
+    assert len(inbox(world.carrier, open=True)) == 1
+    world.carrier.delete(path)
+    world.sql("UPDATE intervals SET retracted_at = now() WHERE id = %s", interval_id)
+    change(world, interval_id, "retracted")
+    tasks.sweep_intervals()
+    assert inbox(world.carrier, open=True) == []
