@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor, Role
@@ -63,6 +63,8 @@ def scoped(actor: Actor) -> Select[Incident]:
 def report(session: Session, actor: Actor, given: Report, *, now: datetime) -> Shown:
     """The same id again is the same report. Raises NotFound for an order, vehicle or file that is not theirs."""
     carrier_id = rules.check_reporter(actor)
+    # Held to the end of the transaction: of two that send it at once the second finds the first one's below.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"incident/{given.id}", 0))))
     earlier = session.get(Incident, given.id)
     if earlier is not None:
         if earlier.reported_by != actor.user_id:
