@@ -33,6 +33,11 @@ def live_channel(vehicle_id: int, shards: int) -> str:
     return f"mess:live:{vehicle_id % shards}"
 
 
+def alerts_channel(party_id: object) -> str:
+    """Tells of a party's inbox: `{"ids": [...]}`, alerts that are new or have changed; null = too many to name."""
+    return f"mess:alerts:{party_id}"
+
+
 def order_channel(order_id: object) -> str:
     """Carries one JSON object per change of the order: `{"order_id", "status", "action", "event_time"}`."""
     return f"mess:order:{order_id}"

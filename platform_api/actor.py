@@ -38,7 +38,8 @@ class Actor:
     `acts_for`: the owner of the organisation whose member he is, None = himself. What belongs to a
     business (orders, bids, vehicles) belongs to `party_id`; what a person did is `user_id`'s.
     `carrier_id` is the fleet the actor belongs to: a carrier's party, a driver's carrier, else None.
-    `session_id` is the sign-in whose token he showed; None = he came with an API key.
+    `session_id` is the sign-in whose token he showed; None = he came with an API key, whose `scopes` are more
+    than None then.
     """
 
     user_id: UUID
@@ -48,6 +49,7 @@ class Actor:
     acts_for: UUID | None = None
     member_role: MemberRole = MemberRole.OWNER
     session_id: UUID | None = None
+    scopes: frozenset[str] | None = None
 
     @property
     def manages(self) -> bool:

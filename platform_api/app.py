@@ -17,6 +17,7 @@ from platform_api.admin import endpoints as administration
 from platform_api.admin import site as admin_pages
 from platform_api.alert_rules import endpoints as alert_rules
 from platform_api.alerts import endpoints as alerts
+from platform_api.alerts import sockets as alert_sockets
 from platform_api.api_keys import endpoints as api_keys
 from platform_api.availability import endpoints as availability
 from platform_api.bids import endpoints as bids
@@ -160,6 +161,7 @@ ROUTERS = (
     exports.router,
     administration.router,
     sockets.router,
+    alert_sockets.router,
 )
 
 

@@ -24,6 +24,7 @@ _FORM = ("invalid_alert_rule", "unknown_alert_kinds", "not_of_your_party")
         "role_not_allowed",
         "too_many_alert_rules",
         "geofence_not_found",
+        "geofence_retired",
         "geofence_group_not_found",
         "vehicle_not_found",
     ),
@@ -55,9 +56,7 @@ def read(rule_id: Id, session: SessionDep, actor: CurrentActor, response: Respon
 
 @router.patch(
     "/{rule_id}/",
-    responses=errors(
-        *_FORM, "alert_rule_not_found", "geofence_not_found", "geofence_group_not_found", "vehicle_not_found"
-    ),
+    responses=errors(*_FORM, "alert_rule_not_found"),
 )
 def change(
     rule_id: Id,

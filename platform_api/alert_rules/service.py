@@ -10,13 +10,14 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.accounts.models import User
-from platform_api.actor import Actor
+from platform_api.actor import Actor, Role
 from platform_api.alert_rules import rules
 from platform_api.alert_rules.models import AlertRule
 from platform_api.alert_rules.rules import Trigger
 from platform_api.alerts import texts
-from platform_api.errors import Invalid, NotFound
+from platform_api.errors import Conflict, Invalid, NotFound
 from platform_api.fleet import service as fleet
+from platform_api.geofences import repository as geofences_repository
 from platform_api.geofences import service as geofences
 from platform_api.organisations.models import OrganisationMember
 from platform_api.pagination import PageQuery, fetch_page
@@ -47,7 +48,9 @@ def _own(actor: Actor) -> Select[AlertRule]:
 def create(session: Session, actor: Actor, wish: Wish, *, now: datetime) -> AlertRule:
     existing = session.scalar(select(func.count()).select_from(_own(actor).subquery())) or 0
     rules.check_creatable(actor, wish.trigger, existing=existing)
-    _check(session, actor, wish)
+    _check_form(wish)
+    _check_about(session, actor, wish)
+    _check_people(session, actor, wish.sms_to)
     row = AlertRule(
         party_id=actor.party_id, created_by=actor.user_id, version=1, created_at=now, updated_at=now
     )
@@ -66,11 +69,17 @@ def change(
     expected: int | None,
     now: datetime,
 ) -> AlertRule:
-    """`changes`: names of Wish, without the trigger: another trigger is another rule."""
+    """`changes`: names of Wish, without the trigger: another trigger is another rule.
+
+    What is not changed is not asked again: a rule about a truck that was sold, or that texts somebody who
+    left, can still be switched off.
+    """
     row = get(session, actor, rule_id, lock=True)
     check_version(row.version, expected)
     wish = replace(_wish_of(row), **changes)
-    _check(session, actor, wish)
+    _check_form(wish)
+    if "sms_to" in changes:
+        _check_people(session, actor, wish.sms_to)
     _write(row, wish)
     row.version += 1
     row.updated_at = now
@@ -95,7 +104,7 @@ def remove(session: Session, actor: Actor, rule_id: int, *, now: datetime) -> No
     row.deleted_at = row.updated_at = now
 
 
-def _check(session: Session, actor: Actor, wish: Wish) -> None:
+def _check_form(wish: Wish) -> None:
     rules.check_form(
         wish.trigger,
         dwell_minutes=wish.dwell_minutes,
@@ -103,13 +112,26 @@ def _check(session: Session, actor: Actor, wish: Wish) -> None:
         known=KINDS if wish.trigger is Trigger.INTERVAL else texts.kinds(),
         about_geofence=wish.geofence_id is not None or wish.group_id is not None,
     )
+
+
+def _check_about(session: Session, actor: Actor, wish: Wish) -> None:
+    """Locked: neither is the geofence redrawn, nor the group removed, before the rule about it is there."""
     if wish.geofence_id is not None:
-        geofences.get_own_geofence(session, actor, wish.geofence_id)
+        fence = geofences.get_own_geofence(session, actor, wish.geofence_id, lock=True)
+        if fence.retired_at is not None:
+            raise Conflict("geofence_retired", "This geofence is retired.")
     if wish.group_id is not None:
-        geofences.get_group(session, actor, wish.group_id)
-    if wish.vehicle_id is not None and wish.trigger is Trigger.INTERVAL:
-        fleet.get_vehicle(session, actor, wish.vehicle_id)
-    _check_people(session, actor, wish.sms_to)
+        geofences.get_group(session, actor, wish.group_id, lock=True)
+    if wish.vehicle_id is not None:
+        _check_vehicle(session, actor, wish.vehicle_id)
+
+
+def _check_vehicle(session: Session, actor: Actor, vehicle_id: int) -> None:
+    """A carrier's own, or one that carries for a shipper now. Raises NotFound `vehicle_not_found`."""
+    if actor.role is Role.CARRIER or actor.is_administrator:
+        fleet.get_vehicle(session, actor, vehicle_id)
+    elif geofences_repository.carrying_since(session, actor.party_id, vehicle_id) is None:
+        raise NotFound("vehicle_not_found", "There is no such vehicle.")
 
 
 def _check_people(session: Session, actor: Actor, user_ids: Collection[UUID]) -> None:

@@ -26,17 +26,17 @@ def sweep_intervals() -> int:
 @celery_app.task(name="alert_rules.sweep_dwells")
 def sweep_dwells() -> int:
     """Look at open visits that have become long enough for somebody's rule; how many."""
-    count = after = 0
+    count, after = 0, watching.Place()
     while True:
         with transaction() as session:
             found = watching.open_visits(session, clock.now(), after=after, limit=ROWS_AT_ONCE)
-        for visit_id in found:
+        for visit_id in found.visit_ids:
             try:
                 with transaction() as session:
                     watching.on_visit(session, visit_id, clock.now())
             except Exception:
                 log.exception("visit not judged by rules", visit_id=visit_id)
-        count += len(found)
-        if len(found) < ROWS_AT_ONCE:
+        count += len(found.visit_ids)
+        if found.last is None:
             return count
-        after = found[-1]
+        after = found.last

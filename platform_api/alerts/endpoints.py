@@ -46,7 +46,7 @@ def acknowledge_all(
 ) -> AcknowledgedOut:
     """Everything that is open, or the part of it that you have seen (`up_to`)."""
     up_to = body.up_to if body else None
-    return AcknowledgedOut(acknowledged=repository.acknowledge_open(session, actor, up_to=up_to, now=now))
+    return AcknowledgedOut(acknowledged=service.acknowledge_all(session, actor, up_to=up_to, now=now))
 
 
 @router.post("/{alert_id}/acknowledge/", responses=errors("alert_not_found"))

@@ -1,6 +1,6 @@
 """Queries over alerts; each starts from one party's inbox."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -66,13 +66,32 @@ def open_counts(session: Session, actor: Actor) -> dict[str, int]:
     return {row.severity: row.number for row in session.execute(statement)}
 
 
-def acknowledge_open(session: Session, actor: Actor, *, up_to: int | None, now: datetime) -> int:
-    """How many of the inbox were acknowledged by this; `up_to`: of ids no greater."""
+def acknowledge_open(session: Session, actor: Actor, *, up_to: int | None, now: datetime) -> Sequence[int]:
+    """Ids of those of the inbox that were acknowledged by this; `up_to`: of ids no greater."""
     statement = update(Alert).where(_his(actor), *OPEN)
     if up_to is not None:
         statement = statement.where(Alert.id <= up_to)
     done = statement.values(acknowledged_at=now, acknowledged_by=actor.user_id).returning(Alert.id)
-    return len(session.scalars(done).all())
+    return session.scalars(done).all()
+
+
+def newest(session: Session, actor: Actor, limit: int) -> Sequence[Alert]:
+    """Oldest told first."""
+    rows = session.scalars(inbox(actor).order_by(Alert.id.desc()).limit(limit)).all()
+    return rows[::-1]
+
+
+def of_ids(session: Session, actor: Actor, ids: Collection[int]) -> Sequence[Alert]:
+    """Those of them that are in this inbox, oldest told first."""
+    return session.scalars(inbox(actor).where(Alert.id.in_(ids)).order_by(Alert.id)).all()
+
+
+def standing(session: Session, party_id: UUID, dedups: Collection[str]) -> Sequence[str]:
+    """Those of them that the party was told of and that were not withdrawn."""
+    statement = select(Alert.dedup).where(
+        Alert.dedup.in_(dedups), Alert.party_id == party_id, Alert.withdrawn_at.is_(None)
+    )
+    return [dedup for dedup in session.scalars(statement) if dedup is not None]
 
 
 def told(session: Session, dedup: str, party_id: UUID | None = None) -> Sequence[Alert]:

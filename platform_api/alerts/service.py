@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
 from platform_api.alerts import repository, texting
+from platform_api.alerts.announcing import announce
 from platform_api.alerts.models import Alert
 from platform_api.alerts.texts import kinds, render
 from platform_api.errors import BadRequest, NotFound
@@ -55,6 +56,7 @@ def raise_alert(
     }  # fmt: skip
     inserted = _insert(session, row)
     if inserted is not None:
+        announce(session, party_id, [inserted.id])
         _tell_systems(session, inserted, now)
         texting.text(session, inserted, sms_to, now)
         return inserted
@@ -66,7 +68,7 @@ def raise_alert(
         return alert
     alert.at, alert.facts = at, given
     alert.withdrawn_at, alert.ended_at = None, ended_at
-    _revised(alert, now)
+    _revised(session, alert, now)
     return alert
 
 
@@ -100,7 +102,7 @@ def end_alert(session: Session, dedup: str, *, at: datetime, now: datetime) -> i
     changed = [alert for alert in repository.told(session, dedup) if alert.ended_at != at]
     for alert in changed:
         alert.ended_at = at
-        _revised(alert, now)
+        _revised(session, alert, now)
     return len(changed)
 
 
@@ -109,13 +111,14 @@ def withdraw_alert(session: Session, dedup: str, *, now: datetime) -> int:
     changed = [alert for alert in repository.told(session, dedup) if alert.withdrawn_at is None]
     for alert in changed:
         alert.withdrawn_at = now
-        _revised(alert, now)
+        _revised(session, alert, now)
     return len(changed)
 
 
-def _revised(alert: Alert, now: datetime) -> None:
+def _revised(session: Session, alert: Alert, now: datetime) -> None:
     alert.revision += 1
     alert.updated_at = now
+    announce(session, alert.party_id, [alert.id])
 
 
 def check_kind(kind: str | None) -> None:
@@ -130,4 +133,13 @@ def acknowledge(session: Session, actor: Actor, alert_id: int, now: datetime) ->
         raise NotFound("alert_not_found", "You have no such alert.")
     if alert.acknowledged_at is None:
         alert.acknowledged_at, alert.acknowledged_by = now, actor.user_id
+        announce(session, alert.party_id, [alert.id])
     return alert
+
+
+def acknowledge_all(session: Session, actor: Actor, *, up_to: int | None, now: datetime) -> int:
+    """How many of the inbox were acknowledged by this; `up_to`: of ids no greater."""
+    done = repository.acknowledge_open(session, actor, up_to=up_to, now=now)
+    if done:
+        announce(session, actor.party_id, done)
+    return len(done)

@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.accounts import service as accounts
@@ -45,7 +45,11 @@ def create(
     living = session.scalar(
         select(func.count())
         .select_from(ApiKey)
-        .where(ApiKey.party_id == actor.party_id, ApiKey.revoked_at.is_(None))
+        .where(
+            ApiKey.party_id == actor.party_id,
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+        )
     )
     rules.check_creatable(actor, living=living or 0, expires_at=expires_at, now=now)
     key = rules.PREFIX + secrets.token_urlsafe(rules.SECRET_BYTES)
@@ -87,7 +91,8 @@ def authenticate(session: Session, key: str, method: str, path: str, *, now: dat
     actor = accounts.actor_of_user(session, row.user_id)
     if actor.party_id != row.party_id:
         raise Unauthorised("api_key_revoked", "This API key was revoked.")
-    return actor
+    rules.check_owner(actor)
+    return replace(actor, scopes=frozenset(row.scopes))
 
 
 def _find(session: Session, key: str, *, now: datetime) -> ApiKey:

@@ -127,7 +127,12 @@ def claim(order_id: UUID, session: SessionDep, actor: Administrator, now: NowDep
 @router.post(
     "/orders/{order_id}/dispute/resolve/",
     responses=errors(
-        "dispute_not_found", "dispute_closed", "dispute_claimed", "refund_without_reason", "no_broker"
+        "dispute_not_found",
+        "dispute_closed",
+        "dispute_claimed",
+        "refund_without_reason",
+        "refund_too_large",
+        "no_broker",
     ),
 )
 def resolve(

@@ -105,13 +105,28 @@ class Refund:
     amount_xof: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """XOF; what there was to lose. `agreed_xof`: paid to the carrier, `customer_xof`: to a freight broker,
+    `value_xof`: what the goods were declared to be worth. None = not known."""
+
+    agreed_xof: int | None = None
+    customer_xof: int | None = None
+    value_xof: int | None = None
+
+
 def refunds(
-    order: OrderSnapshot, outcome: Outcome, *, refund_xof: int | None, customer_refund_xof: int | None
+    order: OrderSnapshot,
+    stakes: Stakes,
+    outcome: Outcome,
+    *,
+    refund_xof: int | None,
+    customer_refund_xof: int | None,
 ) -> list[Refund]:
     """Who gives back what. `refund_xof`: between carrier and whoever runs the order; `customer_refund_xof`: from
     a freight broker to his customer.
 
-    Raises Invalid `refund_without_reason` when nothing was upheld, `no_broker`.
+    Raises Invalid `refund_without_reason` when nothing was upheld, `no_broker`, `refund_too_large`.
     """
     given = [amount for amount in (refund_xof, customer_refund_xof) if amount]
     if given and outcome not in (Outcome.UPHELD, Outcome.PARTLY_UPHELD, Outcome.ANNULLED):
@@ -119,12 +134,27 @@ def refunds(
     found = []
     dispatcher = dispatcher_of(order.shipper_id, order.broker_id)
     if refund_xof and order.carrier_id is not None:
+        _check_amount(refund_xof, stakes.agreed_xof, stakes.value_xof)
         found.append(Refund(order.carrier_id, dispatcher, refund_xof))
     if customer_refund_xof:
         if order.broker_id is None or order.broker_id == order.shipper_id:
             raise Invalid("no_broker", "This order has no freight broker between shipper and carrier.")
+        _check_amount(customer_refund_xof, stakes.customer_xof, stakes.value_xof)
         found.append(Refund(order.broker_id, order.shipper_id, customer_refund_xof))
     return found
+
+
+def _check_amount(amount_xof: int, price_xof: int | None, value_xof: int | None) -> None:
+    """Nobody gives back more than he was paid and the goods were declared to be worth: a zero too many."""
+    if price_xof is None:
+        return
+    limit = price_xof + (value_xof or 0)
+    if amount_xof > limit:
+        raise Invalid(
+            "refund_too_large",
+            f"At most {limit} XOF: the freight and the declared value of the goods.",
+            limit=limit,
+        )
 
 
 def status_after(outcome: Outcome) -> OrderStatus:

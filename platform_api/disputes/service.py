@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from platform_api.actor import Actor
 from platform_api.disputes import rules
 from platform_api.disputes.models import Dispute, DisputeFile, DisputeMessage
-from platform_api.disputes.rules import Outcome, Reason, Side, State
+from platform_api.disputes.rules import Outcome, Reason, Side, Stakes, State
 from platform_api.errors import Conflict, NotFound
 from platform_api.files import service as files
 from platform_api.files.models import File
@@ -168,7 +168,10 @@ def resolve(
     rules.check_live(State(row.state))
     rules.check_reviewer(row.reviewer_id, actor)
     check_version(row.version, expected)
-    found = rules.refunds(facts, outcome, refund_xof=refund_xof, customer_refund_xof=customer_refund_xof)
+    stakes = Stakes(order.agreed_xof, order.customer_xof, order.value_xof)
+    found = rules.refunds(
+        facts, stakes, outcome, refund_xof=refund_xof, customer_refund_xof=customer_refund_xof
+    )
     for refund in found:
         session.add(
             OrderFee(

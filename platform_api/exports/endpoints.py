@@ -68,7 +68,7 @@ def download(export_id: UUID, session: SessionDep, actor: CurrentActor) -> FileR
     """The file itself."""
     row = service.get(session, actor, export_id)
     return FileResponse(
-        service.path_of(row),
+        service.path_of(row, actor),
         media_type=_MEDIA[row.format],
         filename=f"mess-{row.kind}-{file_name(row.id, row.format)}",
         headers={"Cache-Control": "no-store"},

@@ -1,9 +1,12 @@
 """What may be exported in bulk, and how far an export is."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from uuid import UUID
 
+from platform_api.api_keys.rules import Scope
 from platform_api.errors import Invalid
 from platform_api.privacy.rules import ExportState as State
 
@@ -18,6 +21,21 @@ STALE_AFTER = timedelta(minutes=5)
 class Kind(StrEnum):
     ORDERS = "orders"
     ALERTS = "alerts"
+    WAYBILLS = "waybills"
+    INCIDENTS = "incidents"
+    INTERVALS = "intervals"
+
+
+# An export opens no more to an API key than the lists do.
+READS: Mapping[Kind, Scope] = MappingProxyType(
+    {
+        Kind.ORDERS: Scope.ORDERS_READ,
+        Kind.ALERTS: Scope.ALERTS_READ,
+        Kind.WAYBILLS: Scope.ORDERS_READ,
+        Kind.INCIDENTS: Scope.ORDERS_READ,
+        Kind.INTERVALS: Scope.TELEMETRY_READ,
+    }
+)
 
 
 class Format(StrEnum):

@@ -12,7 +12,8 @@ from platform_api.schemas import StrictBody
 
 
 class ExportIn(StrictBody):
-    """Half-open period [from_time, until_time) of creation (alerts: of when they were told)."""
+    """Half-open period [from_time, until_time): orders by creation, alerts and incidents by when they were told,
+    waybills by issue, intervals (trips, stops, alarms of your vehicles) by their beginning."""
 
     kind: Kind = Field(examples=["orders"])
     format: Format = Field(default=Format.CSV, examples=["csv"])

@@ -13,6 +13,7 @@ from config.celery_app import queue_after_commit
 from config.settings import get_settings
 from platform_api import spool
 from platform_api.actor import Actor
+from platform_api.api_keys.rules import check_scope
 from platform_api.errors import NotFound
 from platform_api.exports import rules
 from platform_api.exports.models import BulkExport
@@ -33,6 +34,7 @@ def ask(
     now: datetime,
 ) -> BulkExport:
     """One at a time a party: a second one meanwhile ends in the unique index, Conflict `export_in_progress`."""
+    check_scope(actor.scopes, rules.READS[kind])
     rules.check_period(start, end)
     row = BulkExport(
         party_id=actor.party_id,
@@ -68,8 +70,9 @@ def get(session: Session, actor: Actor, export_id: UUID) -> BulkExport:
     return row
 
 
-def path_of(row: BulkExport) -> Path:
-    """Raises Conflict as `check_download` does, NotFound `export_file_missing`."""
+def path_of(row: BulkExport, actor: Actor) -> Path:
+    """Raises Conflict as `check_download` does, NotFound `export_file_missing`, Forbidden `scope_missing`."""
+    check_scope(actor.scopes, rules.READS[Kind(row.kind)])
     check_download(State(row.state))
     path = spool.path_of(rules.file_name(row.id, row.format))
     if not path.is_file():

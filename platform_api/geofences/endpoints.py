@@ -22,7 +22,7 @@ Drawer = Annotated[Actor, Depends(require_role(Role.SHIPPER, Role.CARRIER, Role.
 
 
 FileContent = Annotated[
-    bytes, Body(media_type="application/octet-stream", description="The GeoJSON or KML file")
+    bytes, Body(media_type="application/octet-stream", description="The GeoJSON, KML or KMZ file")
 ]
 
 
@@ -69,6 +69,8 @@ def list_geofences(session: SessionDep, actor: Drawer, page: PageDep) -> Page[Ge
     responses=errors(
         "invalid_geojson",
         "invalid_kml",
+        "invalid_kmz",
+        "kmz_too_large",
         "nothing_to_import",
         "too_many_features",
         "import_has_errors",
@@ -89,7 +91,7 @@ def import_geofences(
     radius_m: Annotated[float | None, Query(gt=0, description="of points that the file gives none")] = None,
     width_m: Annotated[float | None, Query(gt=0, description="of lines that the file gives none")] = None,
 ) -> ImportOut:
-    """GeoJSON or KML as the request's body, at most 1 MiB and 1,000 shapes: all of them become geofences, or none.
+    """GeoJSON, KML or KMZ as the request's body, at most 1 MiB and 1,000 shapes: all of them become geofences, or none.
 
     Try it with `dry_run=true` first: the answer says of each shape whether it can be one.
     """
@@ -132,9 +134,11 @@ def export_geofences(session: SessionDep, actor: Drawer) -> Response:
 
 
 @router.get("/{geofence_id}/", responses=errors("geofence_not_found"))
-def get_geofence(geofence_id: Id, session: SessionDep, actor: Drawer) -> GeofenceOut:
+def get_geofence(geofence_id: Id, session: SessionDep, actor: Drawer, response: Response) -> GeofenceOut:
     """One of yours."""
-    return GeofenceOut.of(service.get_geofence(session, actor, geofence_id))
+    fence = service.get_geofence(session, actor, geofence_id)
+    set_etag(response, fence.version)
+    return GeofenceOut.of(fence)
 
 
 @router.patch(

@@ -1,4 +1,4 @@
-"""Geofences from a file of somebody else's: GeoJSON (RFC 7946) or KML, all of it or nothing."""
+"""Geofences from a file of somebody else's: GeoJSON (RFC 7946), KML or KMZ, all of it or nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from geofence.geojson import order_hint, parse_shape, to_geojson
 from platform_api.actor import Actor
 from platform_api.errors import Invalid
 from platform_api.fields import MAX_NAME_CHARS
-from platform_api.geofences import kml, service
+from platform_api.geofences import kml, kmz, service
 from platform_api.geofences.models import Geofence
 
 MAX_FEATURES = 1_000
@@ -40,15 +40,25 @@ class Found:
 
 
 def read(content: bytes, defaults: Defaults) -> list[Found]:
-    """What is in the file, in its order. Raises Invalid `invalid_geojson`, `invalid_kml`, `nothing_to_import`, `too_many_features`."""
-    features = kml.features_of(content) if content.lstrip()[:1] == b"<" else _features_of_json(content)
+    """What is in the file, in its order.
+
+    Raises Invalid `invalid_geojson`, `invalid_kml`, `invalid_kmz`, `kmz_too_large`, `nothing_to_import`,
+    `too_many_features`.
+    """
+    features = _features_of(content)
     if len(features) > MAX_FEATURES:
         raise Invalid("too_many_features", f"At most {MAX_FEATURES} shapes at a time.", limit=MAX_FEATURES)
     return [_judge(number, feature, defaults) for number, feature in enumerate(features, start=1)]
 
 
+def _features_of(content: bytes) -> Sequence[Any]:
+    if kmz.looks_like_zip(content):
+        return kml.features_of(kmz.kml_of(content))
+    return kml.features_of(content) if kml.looks_like_xml(content) else _features_of_json(content)
+
+
 def _features_of_json(content: bytes) -> Sequence[Any]:
-    problem = Invalid("invalid_geojson", "This is neither GeoJSON nor KML.")
+    problem = Invalid("invalid_geojson", "This is neither GeoJSON nor KML nor KMZ.")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -60,7 +70,13 @@ def _features_of_json(content: bytes) -> Sequence[Any]:
         raise problem
     if not features:
         raise Invalid("nothing_to_import", "There is no shape in this file.")
-    return features
+    # Before RFC 7946 it was the collection that named another system of coordinates, for all of its features.
+    crs = document.get("crs")
+    return features if crs is None else [_with_crs(feature, crs) for feature in features]
+
+
+def _with_crs(feature: Any, crs: Any) -> Any:
+    return {"crs": crs, **feature} if isinstance(feature, Mapping) else feature
 
 
 def _judge(number: int, feature: Any, defaults: Defaults) -> Found:

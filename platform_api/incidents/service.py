@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor, Role
@@ -63,11 +63,13 @@ def scoped(actor: Actor) -> Select[Incident]:
 def report(session: Session, actor: Actor, given: Report, *, now: datetime) -> Shown:
     """The same id again is the same report. Raises NotFound for an order, vehicle or file that is not theirs."""
     carrier_id = rules.check_reporter(actor)
+    # Held to the end of the transaction: of two that send it at once the second finds the first one's below.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"incident/{given.id}", 0))))
     earlier = session.get(Incident, given.id)
     if earlier is not None:
         if earlier.reported_by != actor.user_id:
             raise Conflict("incident_id_taken", "This id belongs to another report.")
-        return _shown(session, [earlier])[0]
+        return shown(session, [earlier])[0]
     order = None if given.order_id is None else _order(session, actor, given.order_id)
     vehicle = _vehicle(session, carrier_id, given, order)
     row = Incident(
@@ -153,7 +155,7 @@ def page(
     if is_open is not None:
         statement = statement.where(Incident.closed_at.is_(None) == is_open)
     rows, cursor = fetch_page(session, statement, (Incident.recorded_at, Incident.id), query)
-    return _shown(session, rows), cursor
+    return shown(session, rows), cursor
 
 
 def get(session: Session, actor: Actor, incident_id: UUID, *, lock: bool = False) -> Incident:
@@ -166,7 +168,7 @@ def get(session: Session, actor: Actor, incident_id: UUID, *, lock: bool = False
 
 
 def read(session: Session, actor: Actor, incident_id: UUID) -> Shown:
-    return _shown(session, [get(session, actor, incident_id)])[0]
+    return shown(session, [get(session, actor, incident_id)])[0]
 
 
 def close(session: Session, actor: Actor, incident_id: UUID, *, note: str, now: datetime) -> Shown:
@@ -175,7 +177,7 @@ def close(session: Session, actor: Actor, incident_id: UUID, *, note: str, now: 
     row = get(session, actor, incident_id, lock=True)
     if row.closed_at is None:
         row.closed_at, row.closed_by, row.closing_note = now, actor.user_id, note
-    return _shown(session, [row])[0]
+    return shown(session, [row])[0]
 
 
 def file_of(session: Session, actor: Actor, incident_id: UUID, file_id: UUID) -> File:
@@ -185,7 +187,8 @@ def file_of(session: Session, actor: Actor, incident_id: UUID, file_id: UUID) ->
     return files.get(session, file_id)
 
 
-def _shown(session: Session, rows: Sequence[Incident]) -> list[Shown]:
+def shown(session: Session, rows: Sequence[Incident]) -> list[Shown]:
+    """With their photos, by one query."""
     found: dict[UUID, list[UUID]] = {}
     statement = select(IncidentFile).where(IncidentFile.incident_id.in_([row.id for row in rows]))
     for each in session.scalars(statement.order_by(IncidentFile.file_id)):

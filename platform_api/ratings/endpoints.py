@@ -100,7 +100,9 @@ def of_carrier(party_id: UUID, session: SessionDep, _: CurrentActor, now: NowDep
 
 
 @router.post(
-    "/orders/{order_id}/waivers/", status_code=201, responses=errors("order_not_found", "waived_already")
+    "/orders/{order_id}/waivers/",
+    status_code=201,
+    responses=errors("order_not_found", "carrier_not_of_order", "waived_already"),
 )
 def waive(
     order_id: UUID, body: WaiverIn, session: SessionDep, actor: Administrator, now: NowDep, once: OnceDep

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from platform_api.actor import Actor
-from platform_api.errors import NotFound
+from platform_api.errors import Invalid, NotFound
 from platform_api.orders import service as orders
+from platform_api.orders.models import OrderWithdrawal
 from platform_api.reliability import rules
 from platform_api.reliability.models import ReliabilityWaiver
 from platform_api.reliability.rules import Fault, Load, Reliability
@@ -72,9 +73,12 @@ def waive(
 ) -> ReliabilityWaiver:
     """By an administrator. A second time ends in the unique constraint: Conflict `waived_already`.
 
-    Raises NotFound `order_not_found`.
+    Raises NotFound `order_not_found`, Invalid `carrier_not_of_order`.
     """
     order = orders.get_order(session, actor, order_id)
+    gave_back = exists().where(OrderWithdrawal.order_id == order.id, OrderWithdrawal.carrier_id == carrier_id)
+    if carrier_id != order.carrier_id and not session.scalar(select(gave_back)):
+        raise Invalid("carrier_not_of_order", "This carrier never had this order.")
     row = ReliabilityWaiver(
         order_id=order.id,
         carrier_id=carrier_id,

@@ -41,6 +41,13 @@ def _wanted(statement: Select[Interval], asked: Asked) -> Select[Interval]:
     return statement.where(Interval.ended_at.is_(None)) if asked.open_only else statement
 
 
+def intervals(actor: Actor) -> Select[Interval]:
+    """Of all vehicles that the actor may see, as they are known now."""
+    return select(Interval).where(
+        Interval.vehicle_id.in_(_visible_vehicles(actor)), Interval.retracted_at.is_(None)
+    )
+
+
 def page_of_vehicle(session: Session, actor: Actor, vehicle_id: int, asked: Asked, query: PageQuery) -> Page:
     """By their beginning, newest first."""
     statement = select(Interval).where(

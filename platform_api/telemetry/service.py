@@ -59,7 +59,7 @@ def show_state(session: Session, actor: Actor, vehicle_id: int) -> VehicleNow:
     """Where the vehicle is, and what is going on. Raises NotFound `vehicle_not_found`."""
     fleet.get_vehicle(session, actor, vehicle_id)
     going_on = repository.open_intervals(session, actor, vehicle_id)
-    return VehicleNow(repository.state(session, vehicle_id), _with_uids(session, going_on, None))
+    return VehicleNow(repository.state(session, vehicle_id), with_uids(session, going_on, None))
 
 
 def list_intervals(
@@ -68,7 +68,7 @@ def list_intervals(
     """Raises NotFound `vehicle_not_found`."""
     fleet.get_vehicle(session, actor, vehicle_id)
     rows, next_cursor = repository.page_of_vehicle(session, actor, vehicle_id, wanted, query)
-    return _with_uids(session, rows, next_cursor)
+    return with_uids(session, rows, next_cursor)
 
 
 def list_fleet_intervals(
@@ -77,7 +77,7 @@ def list_fleet_intervals(
     """Of all vehicles of one carrier. Raises BadRequest `carrier_missing`, NotFound `carrier_not_found`."""
     carrier = _carrier(session, actor, carrier_id)
     rows, next_cursor = repository.page_of_fleet(session, actor, carrier, wanted, query)
-    return _with_uids(session, rows, next_cursor)
+    return with_uids(session, rows, next_cursor)
 
 
 def list_trips(session: Session, actor: Actor, vehicle_id: int, wanted: Asked, query: PageQuery) -> TripPage:
@@ -87,7 +87,8 @@ def list_trips(session: Session, actor: Actor, vehicle_id: int, wanted: Asked, q
     return TripPage(trips, repository.stops_of_trips(session, trips), next_cursor)
 
 
-def _with_uids(session: Session, rows: Sequence[Interval], next_cursor: str | None) -> IntervalPage:
+def with_uids(session: Session, rows: Sequence[Interval], next_cursor: str | None) -> IntervalPage:
+    """By one query."""
     named = {row.device_id for row in rows} | set(_from_devices(rows))
     return IntervalPage(rows, repository.device_uids(session, named - {0}), next_cursor)
 

@@ -12,7 +12,7 @@ from brokers.relay import DeviceRelay, RelayUnavailable
 from config.logging import get_logger
 from config.settings import Settings
 from platform_api.tracking.frames import MAX_REFUSED, FrameBudget, Refused, check_frame
-from platform_api.tracking.live_socket import TOO_MANY, TOO_SLOW, Closing, LiveSocket
+from platform_api.tracking.live_socket import RESTART, TOO_MANY, TOO_SLOW, Closing, LiveSocket
 from platform_api.tracking.outbox import Message, Overflow
 from platform_api.tracking.times import rfc3339
 
@@ -66,7 +66,7 @@ class DriverUplink:
         if self._overflown:
             raise Closing(TOO_SLOW, "too_slow")
         if await self._find_phone() != self._uid:
-            raise Closing(1012, "phone_replaced", {"type": "error", "code": "phone_replaced",
+            raise Closing(RESTART, "phone_replaced", {"type": "error", "code": "phone_replaced",
                 "detail": "Another phone is registered now. Connect again."})  # fmt: skip
 
     async def _on_frame(self, frame: dict[str, Any]) -> None:

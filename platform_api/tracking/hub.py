@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from config.logging import get_logger
-from config.redis import async_redis, live_channel, order_channel
+from config.redis import alerts_channel, async_redis, live_channel, order_channel
 
 log = get_logger(__name__)
 
@@ -32,12 +32,19 @@ class LiveUnavailable(Exception):
 class Listener(Protocol):
     """Called from the hub's reader: must neither block nor raise."""
 
+    def on_gap(self) -> None:
+        """Messages may have been lost: the connection was made anew."""
+
+
+class OrderListener(Listener, Protocol):
     def on_ping(self, published: dict[str, Any]) -> None: ...
     def on_crossing(self, published: dict[str, Any]) -> None: ...
     def on_interval(self, published: dict[str, Any]) -> None: ...
     def on_order(self, published: dict[str, Any]) -> None: ...
-    def on_gap(self) -> None:
-        """Messages may have been lost: the connection was made anew."""
+
+
+class AlertListener(Listener, Protocol):
+    def on_alerts(self, published: dict[str, Any]) -> None: ...
 
 
 class _LiveBatch(msgspec.Struct, frozen=True):
@@ -47,25 +54,21 @@ class _LiveBatch(msgspec.Struct, frozen=True):
 
 
 _batch_decoder = msgspec.json.Decoder(_LiveBatch)
-_order_decoder = msgspec.json.Decoder(dict[str, Any])
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
 class _Interest:
-    order_channel: str | None
-    live_channel: str | None
-    vehicle_id: int | None
-
-    @property
-    def channels(self) -> set[str]:
-        return {channel for channel in (self.order_channel, self.live_channel) if channel}
+    channels: frozenset[str] = frozenset()
+    vehicle_id: int | None = None
 
 
-_NOTHING = _Interest(None, None, None)
+_NOTHING = _Interest()
 K = TypeVar("K")
+L = TypeVar("L")
 
 
-def _discard(listeners: dict[K, set[Listener]], key: K, listener: Listener) -> None:
+def _discard(listeners: dict[K, set[L]], key: K, listener: L) -> None:
     listeners[key].discard(listener)
     if not listeners[key]:
         del listeners[key]
@@ -78,7 +81,7 @@ class LiveHub:
         self._shards = shards
         self._interests: dict[Listener, _Interest] = {}
         self._by_channel: dict[str, set[Listener]] = {}
-        self._by_vehicle: dict[Any, set[Listener]] = {}
+        self._by_vehicle: dict[Any, set[OrderListener]] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._asked: set[str] = set()
         self._pubsub: PubSub | None = None
@@ -90,17 +93,20 @@ class LiveHub:
         """What is wanted now; for tests and the health page."""
         return frozenset(self._by_channel)
 
-    async def listen(self, listener: Listener, order_id: UUID, vehicle_id: int | None) -> None:
+    async def listen(self, listener: OrderListener, order_id: UUID, vehicle_id: int | None) -> None:
         """Hear of this order and vehicle from the return of this call on; again to change the vehicle.
 
         Raises LiveUnavailable when Redis does not confirm within SUBSCRIBE_TIMEOUT_S; the caller then
         leaves.
         """
-        interest = _Interest(
-            order_channel=order_channel(order_id),
-            live_channel=None if vehicle_id is None else live_channel(vehicle_id, self._shards),
-            vehicle_id=vehicle_id,
-        )
+        live = set() if vehicle_id is None else {live_channel(vehicle_id, self._shards)}
+        await self._listen(listener, _Interest(frozenset({order_channel(order_id)} | live), vehicle_id))
+
+    async def listen_to_party(self, listener: AlertListener, party_id: UUID) -> None:
+        """Hear of this party's inbox from the return of this call on. Raises LiveUnavailable."""
+        await self._listen(listener, _Interest(frozenset({alerts_channel(party_id)})))
+
+    async def _listen(self, listener: Listener, interest: _Interest) -> None:
         self._change(listener, interest)
         if self._reader is None:
             # A context of its own, or its log lines would carry the first viewer's request id.
@@ -134,10 +140,11 @@ class LiveHub:
         for channel in new.channels - old.channels:
             self._by_channel.setdefault(channel, set()).add(listener)
             self._confirmed.setdefault(channel, asyncio.Event())
+        of_order = cast(OrderListener, listener)  # no other is interested in a vehicle
         if old.vehicle_id is not None:
-            _discard(self._by_vehicle, old.vehicle_id, listener)
+            _discard(self._by_vehicle, old.vehicle_id, of_order)
         if new.vehicle_id is not None:
-            self._by_vehicle.setdefault(new.vehicle_id, set()).add(listener)
+            self._by_vehicle.setdefault(new.vehicle_id, set()).add(of_order)
 
     async def _sync(self) -> None:
         """Bring Redis' subscriptions to what is wanted; commands go out one at a time and in order."""
@@ -206,7 +213,9 @@ class LiveHub:
     def _dispatch(self, channel: str, body: bytes) -> None:
         try:
             if channel.startswith(order_channel("")):
-                self._tell_order(channel, _order_decoder.decode(body))
+                self._tell_order(channel, _object_decoder.decode(body))
+            elif channel.startswith(alerts_channel("")):
+                self._tell_alerts(channel, _object_decoder.decode(body))
             else:
                 self._tell_batch(_batch_decoder.decode(body))
         except Exception:
@@ -215,7 +224,11 @@ class LiveHub:
 
     def _tell_order(self, channel: str, order: dict[str, Any]) -> None:
         for listener in list(self._by_channel.get(channel, ())):
-            listener.on_order(order)
+            cast(OrderListener, listener).on_order(order)
+
+    def _tell_alerts(self, channel: str, changed: dict[str, Any]) -> None:
+        for listener in list(self._by_channel.get(channel, ())):
+            cast(AlertListener, listener).on_alerts(changed)
 
     def _tell_batch(self, batch: _LiveBatch) -> None:
         # Crossings after pings: the fix that crossed comes first.

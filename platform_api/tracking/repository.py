@@ -15,11 +15,17 @@ from platform_api.telemetry.rules import MAX_OPEN
 from platform_api.tracking.route import Fix
 from platform_api.tracking.rules import Candidate, Search, TrackedOrder, Window, cells_of
 
-_ORDER = text(f"""
+_TRACKED = f"""
 SELECT id, status, shipper_id, broker_id, carrier_id, driver_id, vehicle_id, pickup_geofence_id, delivery_geofence_id,
        {CREW_SINCE} AS crew_since, arrived_delivery_at, departed_delivery_at, delivered_at, completed_at, cancelled_at
-FROM orders o WHERE id = :order_id
-""")  # noqa: S608 - no value of anybody's
+FROM orders o
+"""  # noqa: S608 - no value of anybody's
+_ORDER = text(f"{_TRACKED} WHERE id = :order_id")
+# The newest of them: whoever gives one truck more orders at once than these is its only customer.
+_ORDERS_WITH = text(f"""{_TRACKED}
+WHERE vehicle_id = :vehicle_id AND :party_id IN (shipper_id, broker_id) AND assigned_at <= :at
+ORDER BY assigned_at DESC LIMIT 20
+""")
 
 _PLACES = text("""
 SELECT pickup_name, pickup_lat, pickup_lon, pickup_shape,
@@ -155,6 +161,12 @@ class GoingOn:
     id: int
     kind: str
     started_at: datetime
+
+
+def orders_with(session: Session, party_id: UUID, vehicle_id: int, at: datetime) -> list[TrackedOrder]:
+    """Orders of this shipper or freight broker that this vehicle had been given at the event time `at`."""
+    rows = session.execute(_ORDERS_WITH, {"party_id": party_id, "vehicle_id": vehicle_id, "at": at})
+    return [TrackedOrder(**row._mapping) for row in rows]
 
 
 def order(session: Session, order_id: UUID) -> TrackedOrder | None:

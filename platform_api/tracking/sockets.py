@@ -65,7 +65,7 @@ def live_parts(app: FastAPI) -> LiveParts:
 
 @router.websocket("/ws/tracking/order/{order_id}/")
 async def watch_order(websocket: WebSocket, order_id: str) -> None:
-    async def session(access: "_Access", parts: LiveParts) -> None:
+    async def session(access: "Access", parts: LiveParts) -> None:
         order = _parse_order_id(order_id)
 
         def load(database: Session, actor: Actor, now: datetime) -> View:
@@ -75,12 +75,12 @@ async def watch_order(websocket: WebSocket, order_id: str) -> None:
         again = partial(access.look_up, load)
         await OrderViewer(websocket, parts.hub, again, view, expires_at=access.expires_at).run()
 
-    await _serve(websocket, session)
+    await serve(websocket, session)
 
 
 @router.websocket("/ws/tracking/driver/")
 async def uplink(websocket: WebSocket) -> None:
-    async def session(access: "_Access", parts: LiveParts) -> None:
+    async def session(access: "Access", parts: LiveParts) -> None:
         def find(database: Session, actor: Actor, _: datetime) -> str:
             return service.find_own_phone(database, actor)
 
@@ -90,11 +90,11 @@ async def uplink(websocket: WebSocket) -> None:
             websocket, parts.relay, again, uid, get_settings(), expires_at=access.expires_at
         ).run()
 
-    await _serve(websocket, session)
+    await serve(websocket, session)
 
 
 @dataclass(frozen=True, slots=True)
-class _Access:
+class Access:
     """A verified access token. Each lookup asks again whether its account is still good."""
 
     token: str
@@ -111,7 +111,8 @@ class _Access:
             return query(session, accounts.authenticate(session, self.token, now=now), now)
 
 
-async def _serve(websocket: WebSocket, session: Callable[[_Access, LiveParts], Awaitable[None]]) -> None:
+async def serve(websocket: WebSocket, session: Callable[[Access, LiveParts], Awaitable[None]]) -> None:
+    """Accept, verify the token, run `session`; whatever ends it is told by a message and a close code."""
     await websocket.accept()
     try:
         access = await _verify(_token_of(websocket))
@@ -129,7 +130,7 @@ async def _serve(websocket: WebSocket, session: Callable[[_Access, LiveParts], A
         await close(websocket, Closing(TRY_AGAIN_LATER, "try_again_later"))
 
 
-async def _verify(token: str) -> _Access:
+async def _verify(token: str) -> Access:
     def read(session: Session) -> UUID:
         return accounts.authenticate(session, token, now=clock.now()).user_id
 
@@ -140,7 +141,7 @@ async def _verify(token: str) -> _Access:
     user_id = await run_in_threadpool(look_up)
     # The signature has been checked; only the end of its life is still wanted.
     expires_s = jwt.decode(token, options={"verify_signature": False})["exp"]
-    return _Access(token, user_id, datetime.fromtimestamp(expires_s, UTC))
+    return Access(token, user_id, datetime.fromtimestamp(expires_s, UTC))
 
 
 def _token_of(websocket: WebSocket) -> str:

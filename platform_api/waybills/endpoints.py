@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from config.settings import get_settings
 from platform_api.deps import CurrentActor, NowDep, SessionDep
 from platform_api.errors import Forbidden
 from platform_api.idempotency.once import OnceDep
@@ -24,13 +23,8 @@ router = APIRouter(prefix="/api/v1", tags=["waybills"])
 PDF = "application/pdf"
 
 
-def verify_url(waybill: Waybill) -> str:
-    """What the QR code holds."""
-    return f"{get_settings().public_url}/verify/{waybill.token}"
-
-
 def _shown(waybill: Waybill) -> WaybillOut:
-    return WaybillOut.of(waybill, verify_url(waybill))
+    return WaybillOut.of(waybill, service.verify_url(waybill))
 
 
 @router.post(
@@ -99,7 +93,7 @@ def pdf(
         waybill.content,
         [Amendment(each.kind, each.at, each.content) for each in service.amendments(session, waybill.id)],
         content_sha256=waybill.content_sha256,
-        url=verify_url(waybill),
+        url=service.verify_url(waybill),
         freight_xof=waybill.freight_xof if freight else None,
         void=service.void_reason(session, waybill),
         signatures=signing.taken(session, waybill.order_id),

@@ -15,6 +15,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from config.settings import get_settings
 from platform_api.actor import Actor, Role
 from platform_api.errors import NotFound
 from platform_api.orders.models import Order
@@ -181,12 +182,20 @@ def of_order(session: Session, actor: Actor, order_id: UUID) -> Sequence[Waybill
     return session.scalars(statement.order_by(Waybill.issued_at, Waybill.id)).all()
 
 
-def page(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Waybill], str | None]:
-    """A carrier's series, newest first; for administrators everybody's."""
+def scoped(actor: Actor) -> Select[Waybill]:
+    """A carrier's series; for administrators everybody's."""
     statement: Select[Waybill] = select(Waybill)
-    if not actor.is_administrator:
-        statement = statement.where(Waybill.carrier_id == actor.party_id)
-    return fetch_page(session, statement, (Waybill.issued_at, Waybill.id), query)
+    return statement if actor.is_administrator else statement.where(Waybill.carrier_id == actor.party_id)
+
+
+def page(session: Session, actor: Actor, query: PageQuery) -> tuple[list[Waybill], str | None]:
+    """Newest first."""
+    return fetch_page(session, scoped(actor), (Waybill.issued_at, Waybill.id), query)
+
+
+def verify_url(waybill: Waybill) -> str:
+    """What the QR code holds."""
+    return f"{get_settings().public_url}/verify/{waybill.token}"
 
 
 def amendments(session: Session, waybill_id: UUID) -> Sequence[WaybillAmendment]:

@@ -3,6 +3,7 @@
 A receiver may get an event twice (its answer was lost, a worker died); `webhook-id` stays the same.
 """
 
+import asyncio
 import socket
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,19 @@ class Outgoing:
     secret: str | None
     message_id: str
     body: bytes
+
+
+class _NotPublic(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """`url`: with an IP address for its host; `host`, `netloc`: the name, for TLS and for the header Host."""
+
+    url: str
+    host: str
+    netloc: str
 
 
 def claim(session: Session, delivery_id: UUID, now: datetime) -> Outgoing | None:
@@ -75,31 +89,36 @@ def send(outgoing: Outgoing, now: datetime) -> rules.Answer:
         ),
     }
     try:
-        target, sni = _resolved(outgoing.url)
-        headers["host"] = urlsplit(outgoing.url).netloc
-        with (
-            httpx.Client(timeout=rules.ATTEMPT_TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
-            client.stream(
-                "POST", target, content=outgoing.body, headers=headers, extensions={"sni_hostname": sni}
-            ) as answer,
-        ):
-            # Of its body nothing is read: it may be endless.
-            return rules.Answer(answer.status_code)
+        target = _resolved(outgoing.url)
+        headers["host"] = target.netloc
+        return rules.Answer(asyncio.run(_post(target, headers, outgoing.body)))
     except (httpx.HTTPError, OSError, ValueError, _NotPublic) as error:
         return rules.Answer(None, (str(error) or type(error).__name__)[: rules.MAX_ERROR_CHARS])
 
 
-class _NotPublic(Exception):
-    pass
+async def _post(target: _Target, headers: dict[str, str], body: bytes) -> int:
+    """The status of the answer. Raises TimeoutError after ATTEMPT_TIMEOUT_S in all.
+
+    The timeouts of httpx begin anew with each byte: who sends one every few seconds would hold a worker for hours.
+    """
+    sni = {"sni_hostname": target.host}
+    async with (
+        asyncio.timeout(rules.ATTEMPT_TIMEOUT_S),
+        httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False) as client,  # noqa: S113 - above
+        client.stream("POST", target.url, content=body, headers=headers, extensions=sni) as answer,
+    ):
+        # Of its body nothing is read: it may be endless.
+        return answer.status_code
 
 
-def _resolved(url: str) -> tuple[str, str]:
-    """The address with its host resolved once and looked at, and the host's name for TLS.
+def _resolved(url: str) -> _Target:
+    """The address with its host resolved once and looked at.
 
     Called by the very address that was judged, the name cannot point elsewhere in between.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    # As it goes over the wire: accents are not for DNS, TLS and headers.
+    host = (parts.hostname or "").encode("idna").decode("ascii")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
@@ -110,7 +129,9 @@ def _resolved(url: str) -> tuple[str, str]:
     literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
     path = parts.path or "/"
     query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{literal}:{port}{path}{query}", host
+    name = f"[{host}]" if ":" in host else host
+    netloc = name if parts.port is None else f"{name}:{parts.port}"
+    return _Target(f"{parts.scheme}://{literal}:{port}{path}{query}", host, netloc)
 
 
 def note(session: Session, delivery_id: UUID, answer: rules.Answer, now: datetime) -> str | None:

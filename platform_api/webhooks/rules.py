@@ -62,17 +62,31 @@ def check_url(url: str, *, https_only: bool) -> None:
     except ValueError as error:
         raise problem from error
     schemes = {"https"} if https_only else {"https", "http"}
-    if parts.scheme not in schemes or not parts.hostname or parts.username or parts.password:
+    if parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc:
         raise problem
     if port == 0 or any(character.isspace() or ord(character) < 32 for character in url):
         raise problem
 
 
+# Through a NAT64 gateway (RFC 6052) an IPv6 address leads to the IPv4 address in its last 32 bits.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All of the IPv6 internet (RFC 4291 2.4), without 6to4, which carries an IPv4 address as well.
+_UNICAST, _6TO4 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("2002::/16")
+
+
 def is_public(address: str) -> bool:
-    """Whether this IP address (text) may be called: nothing of our own network, no metadata service."""
+    """Whether this IP address (text) may be called: nothing of our own network, no metadata service.
+
+    Also in none of the forms in which an IPv6 address stands for an IPv4 address.
+    """
     ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+        if ip not in _UNICAST or ip in _6TO4:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -1,5 +1,7 @@
 """Somebody else's HTTP server: notes what it is sent, answers as it is told."""
 
+import contextlib
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +67,31 @@ def receiver() -> Iterator[Receiver]:
         yield state
     finally:
         state.gate.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=10)
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """The port of a server whose answer begins and never ends: a byte of a header every 50 ms."""
+    over = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.05):
+                    self.request.sendall(b"a")
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        over.set()
         server.shutdown()
         server.server_close()
         thread.join(timeout=10)

@@ -128,6 +128,20 @@ def test_a_rejected_dispute_gives_nothing_back(world: After, root: Person) -> No
     assert code_of(root.post(path, body)) == (422, "no_broker")
 
 
+def test_nobody_gives_back_more_than_there_was_to_lose(world: After, root: Person) -> None:
+    order = world.delivered()
+    dispute(order, claimed_xof=5_000_000)
+    (row,) = world.sql("SELECT agreed_xof, value_xof FROM orders WHERE id = %s", order.id)
+    limit = row["agreed_xof"] + (row["value_xof"] or 0)
+    path = f"{order.path}dispute/resolve/"
+    body = {"outcome": "upheld", "verdict": "oui", "refund_xof": limit + 1}
+    refused = root.post(path, body)
+    assert code_of(refused) == (422, "refund_too_large")
+    assert str(limit) in refused.json()["detail"]
+    assert world.status(order) == "DISPUTED"
+    assert root.post(path, {**body, "refund_xof": limit}).status_code == 200
+
+
 def test_two_administrators(world: After, root: Person) -> None:
     order = world.delivered()
     dispute(order)
@@ -175,6 +189,25 @@ def test_disputed_and_confirmed_at_once(world: After) -> None:
     for _ in range(ROUNDS):
         outcomes = race(opening(order, order.carrier), confirm)
         assert sorted(outcomes) in (["ok", "order_not_delivered"], ["ok", "order_not_disputable"])
+        assert world.status(order) == ("DISPUTED" if outcomes[0] == "ok" else "COMPLETED")
+        reset(world, order)
+
+
+def test_disputed_and_completed_by_silence_at_once(world: After) -> None:
+    order = world.delivered()
+
+    def complete(session: Session, now: datetime) -> object:
+        return orders.complete_silent(session, now)
+
+    for _ in range(ROUNDS):
+        long_ago = "UPDATE orders SET delivered_at = now() - interval '60 days' WHERE id = %s"
+        world.sql(long_ago, order.id)
+        world.sql(
+            "UPDATE order_history SET recorded_at = now() - interval '60 days' WHERE order_id = %s", order.id
+        )
+        outcomes = race(opening(order, order.carrier), complete)
+        assert outcomes[1] == "ok"
+        assert outcomes[0] in ("ok", "order_not_disputable")
         assert world.status(order) == ("DISPUTED" if outcomes[0] == "ok" else "COMPLETED")
         reset(world, order)
 

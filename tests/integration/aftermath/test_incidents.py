@@ -1,14 +1,21 @@
 """Incidents: told by phones that were offline, once, to those who wait for the goods."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.orm import Session
 
 from platform_api.actor import Role
+from platform_api.incidents import service
+from platform_api.incidents.rules import Kind
+from platform_api.incidents.service import Report
 from tests.integration.aftermath.world import After
+from tests.integration.orders.world import actor_of
 from tests.support.api import Person, code_of, person
+from tests.support.races import race
 
 PATH = "/api/v1/incidents/"
 
@@ -42,6 +49,20 @@ def test_sent_twice_it_is_one(world: After) -> None:
     assert answers[0].json() == answers[1].json()
     assert len(world.alerts(order.shipper, "incident_reported")) == 1
     assert code_of(order.carrier.post(PATH, body)) == (409, "incident_id_taken")
+
+
+def test_sent_twice_at_once_it_is_one(world: After) -> None:
+    order = world.assigned()
+    driver = replace(actor_of(order.driver), carrier_id=order.carrier.id)
+
+    for _ in range(20):
+        given = Report(uuid4(), Kind.BREAKDOWN)
+
+        def send(session: Session, now: datetime, given: Report = given) -> object:
+            return service.report(session, driver, given, now=now)
+
+        assert race(send, send) == ["ok", "ok"]
+        assert len(world.sql("SELECT 1 FROM incidents WHERE id = %s", given.id)) == 1
 
 
 def test_it_is_closed_by_the_carrier_and_not_by_the_shipper(world: After) -> None:

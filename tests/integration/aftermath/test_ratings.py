@@ -147,6 +147,14 @@ def test_late_loads_and_withdrawals_count_until_they_are_waived(world: After) ->
     assert reliability(world, order.carrier)["grade"] == "at_risk"
 
 
+def test_a_carrier_that_never_had_the_order_has_nothing_to_waive(world: After) -> None:
+    order = world.completed()
+    root = person(world.client, Role.ADMINISTRATOR)
+    for carrier_id in (person(world.client, Role.CARRIER).id, order.id):
+        body = {"carrier_id": str(carrier_id), "fault": "late_delivery", "reason": "Bac fermé"}
+        assert code_of(root.post(f"{order.path}waivers/", body)) == (422, "carrier_not_of_order")
+
+
 def test_late_deliveries_lower_the_score(world: After) -> None:
     order = world.assigned()
     loads(world, order, 5)

@@ -1,6 +1,8 @@
 """Geofences that people change, group, bring along in a file and take out again."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,11 +78,16 @@ def test_kml_is_looked_at_first_and_then_taken(carrier: Person) -> None:
 def test_kml_in_other_encodings(carrier: Person, encoding: str) -> None:
     content = KML.replace("UTF-8", encoding).encode(encoding)
     shapes = send(carrier, content, dry_run=True, radius_m=150, width_m=100)
-    if encoding == "UTF-16":
-        # Its first byte is no "<": it is taken for JSON and refused in plain words.
-        assert code_of(shapes) == (422, "invalid_geojson")
-    else:
-        assert shapes.json()["shapes"][0]["name"] == "Dépôt de Thiès"
+    assert shapes.json()["shapes"][0]["name"] == "Dépôt de Thiès"
+
+
+def test_kmz_is_taken_as_its_kml(carrier: Person) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("doc.kml", KML)
+    made = send(carrier, content.getvalue(), radius_m=150, width_m=100)
+    assert (made.status_code, made.json()["made"]) == (201, 3), made.text
+    assert names(carrier) == ["Dépôt de Thiès", "N1", "Péage"]
 
 
 def test_kml_of_old_google_earth(carrier: Person) -> None:
@@ -119,6 +126,9 @@ LEAK = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd"
         ('{"type": "FeatureCollection", "features": 3}', "invalid_geojson"),
         ('{"type": "FeatureCollection", "features": []}', "nothing_to_import"),
         ("<kml", "invalid_kml"),
+        (KML.replace("UTF-8", "nonsense"), "invalid_kml"),
+        (KML.replace("<Folder>", "<Folder>" * 300).replace("</Folder>", "</Folder>" * 300), "invalid_kml"),
+        ("PK\x03\x04", "invalid_kmz"),
         (BOMB, "invalid_kml"),
         (LEAK, "invalid_kml"),
         ("<gpx/>", "nothing_to_import"),
@@ -156,6 +166,17 @@ def test_a_new_shape_is_a_new_fence_and_the_past_stays(client: httpx.Client, dat
     assert world.carrier.get(f"{RULES}{made['id']}/").json()["geofence_id"] == new["id"]
     assert len(inbox(world.carrier)) == 1
     assert code_of(world.carrier.patch(f"{FENCES}{old}/", {"name": "x"})) == (409, "geofence_retired")
+
+
+def test_whoever_reads_a_fence_gets_what_a_change_may_demand(carrier: Person) -> None:
+    path = f"{FENCES}{fence(carrier)}/"
+    read = carrier.get(path).headers["etag"]
+    assert carrier.patch(path, {"name": "Neu"}).headers["etag"] != read
+    stale = carrier.headers | {"If-Match": read}
+    assert code_of(carrier.client.patch(path, json={"name": "Alt"}, headers=stale)) == (
+        412,
+        "version_mismatch",
+    )
 
 
 def test_a_name_and_a_group_change_in_place(carrier: Person) -> None:

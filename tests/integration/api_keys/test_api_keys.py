@@ -14,6 +14,7 @@ from config.database import transaction
 from platform_api.accounts.models import User
 from platform_api.actor import Role
 from platform_api.api_keys.models import ApiKey
+from platform_api.api_keys.rules import MAX_KEYS
 from tests.integration.orders.world import ORDER, World
 from tests.support.api import Person, api_on, code_of, person
 
@@ -98,6 +99,24 @@ def test_a_disabled_owner_has_no_keys(client: httpx.Client, shipper: Person) -> 
     with transaction() as session:
         session.execute(update(User).where(User.id == shipper.id).values(disabled=True))
     assert code_of(client.get("/api/v1/orders/", headers=with_key(made))) == (401, "account_disabled")
+
+
+def test_whoever_became_an_administrator_has_no_keys_any_more(client: httpx.Client, shipper: Person) -> None:
+    made = new_key(shipper)
+    with transaction() as session:
+        session.execute(update(User).where(User.id == shipper.id).values(is_superuser=True))
+    answer = client.get("/api/v1/orders/", headers=with_key(made))
+    assert code_of(answer) == (401, "api_key_revoked")
+
+
+def test_expired_keys_take_no_room(shipper: Person) -> None:
+    for _ in range(MAX_KEYS):
+        new_key(shipper)
+    body = {"name": "one more", "scopes": ["orders:read"]}
+    assert code_of(shipper.post(PATH, body)) == (409, "too_many_api_keys")
+    with transaction() as session:
+        session.execute(update(ApiKey).where(ApiKey.party_id == shipper.id).values(expires_at=clock.now()))
+    assert shipper.post(PATH, body).status_code == 201
 
 
 def test_somebody_elses_key(client: httpx.Client, shipper: Person) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,7 +18,9 @@ from config.database import transaction
 from platform_api.actor import Role
 from platform_api.exports import rules, sources, tasks, writing
 from platform_api.exports.models import BulkExport
-from tests.integration.orders.world import World
+from tests.integration.orders.world import Assigned, World
+from tests.integration.walk.copies import copy_last
+from tests.integration.walk.lists_of_aftermath import VOIDED
 from tests.support.api import Person, api_on, code_of, person
 from tests.support.queries import count_queries
 from tests.support.races import race
@@ -106,6 +109,66 @@ def test_orders_cost_no_query_each(world: World, monkeypatch: pytest.MonkeyPatch
     assert fetch(owner).text.splitlines() == rows
 
 
+KINDS_OF_CARRIERS = [
+    ("waybills", "/api/v1/waybills/"),
+    ("incidents", "/api/v1/incidents/"),
+    ("intervals", "/api/v1/telemetry/intervals/"),
+]
+
+
+def loaded(world: World) -> Assigned:
+    """An order on the road, with a waybill, an incident and a stop of its truck."""
+    order = world.assigned()
+    assert order.driver.post(f"{order.path}confirm-loading/").status_code == 200
+    body = {"id": str(uuid4()), "kind": "breakdown", "order_id": str(order.id)}
+    assert order.driver.post("/api/v1/incidents/", body).status_code == 201
+    world.sql(
+        "INSERT INTO intervals (vehicle_id, kind, family, origin, device_id, started_at, ended_at, seen_at)"
+        " VALUES (%s, 'stop', 'stop', 'platform', 0, now(), NULL, now()) RETURNING id",
+        order.vehicle_id,
+    )
+    return order
+
+
+@pytest.mark.parametrize(("kind", "path"), KINDS_OF_CARRIERS)
+def test_what_a_carrier_has_as_its_lists_show_it(world: World, kind: str, path: str) -> None:
+    order = loaded(world)
+    loaded(world)  # another carrier's
+    listed = order.carrier.get(path).json()["items"]
+    assert len(listed) == 1
+    assert [json.loads(line) for line in fetch(order.carrier, kind=kind).text.splitlines()] == listed
+    assert fetch(person(world.client, Role.CARRIER), kind=kind).text == ""
+    of_shipper = len(fetch(order.shipper, kind=kind).text.splitlines())
+    assert of_shipper == (2 if kind == "incidents" else 0), "of his orders alone, and of no fleet"
+    assert len(fetch(order.carrier, kind=kind, format="csv").text.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "but"),
+    [
+        ("waybills", VOIDED),
+        ("incidents", {}),
+        ("intervals", {"started_at": "o.started_at - random() * interval '9 hours'", "ended_at": "now()"}),
+    ],
+)
+def test_ten_rows_of_it_cost_what_one_costs(
+    world: World, kind: str, but: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = loaded(world)
+    counts = []
+    for _ in range(2):
+        made = ask(order.carrier, kind=kind)
+        with count_queries() as statements:
+            tasks.write(made["id"])
+        counts.append(len(statements))
+        copy_last(world, kind, 9, but)
+    assert counts[0] == counts[1]
+    rows = fetch(order.carrier, kind=kind).text.splitlines()
+    assert len(rows) == 19
+    monkeypatch.setattr(sources, "ROWS_AT_ONCE", 4)
+    assert fetch(order.carrier, kind=kind).text.splitlines() == rows
+
+
 def test_an_empty_period_is_an_empty_file(world: World) -> None:
     old = {"from_time": "2020-01-01T00:00:00Z", "until_time": "2020-02-01T00:00:00Z"}
     assert fetch(world.shipper, **old).text == ""
@@ -143,6 +206,23 @@ def test_nobody_else_sees_it(world: World) -> None:
     for path in ("", "file/"):
         assert code_of(stranger.get(f"{PATH}{made['id']}/{path}")) == (404, "export_not_found")
     assert stranger.get(PATH).json()["items"] == []
+
+
+def test_a_key_exports_no_more_than_it_reads(world: World, client: httpx.Client) -> None:
+    def key(*scopes: str) -> dict[str, str]:
+        made = world.shipper.post("/api/v1/api-keys/", {"name": "ERP", "scopes": list(scopes)}).json()
+        return {"Authorization": f"Bearer {made['key']}"}
+
+    narrow, wide = key("exports:read", "exports:write"), key("exports:read", "exports:write", "orders:read")
+    refused = client.post(PATH, json=wish(), headers=narrow)
+    assert code_of(refused) == (403, "scope_missing")
+    assert "orders:read" in refused.json()["detail"]
+    assert code_of(client.post(PATH, json=wish(kind="alerts"), headers=wide)) == (403, "scope_missing")
+    made = client.post(PATH, json=wish(), headers=wide).json()
+    tasks.write(made["id"])
+    path = f"{PATH}{made['id']}/file/"
+    assert code_of(client.get(path, headers=narrow)) == (403, "scope_missing")
+    assert client.get(path, headers=wide).status_code == 200
 
 
 def test_a_task_that_died_is_begun_again_and_at_the_third_time_left(

@@ -1,13 +1,17 @@
 """Many rows like one: lists are tried with them."""
 
 from collections.abc import Mapping
-
-from tests.integration.walk.world import World
+from typing import Any, Protocol
 
 # Values of copies, for `but`.
 TEXT = "substr(md5(random()::text), 1, 12)"
 HASH = "encode(sha256(random()::text::bytea), 'hex')"
 EARLIER = {"created_at": "o.created_at - n * interval '1 second'"}
+
+
+class World(Protocol):
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]: ...
+
 
 _COLUMNS = """
 SELECT c.column_name AS name, c.data_type AS type, c.column_name = ANY (

@@ -107,6 +107,7 @@ ENTRIES = [
     Entry("GET /api/v1/alerts/", ok=EVERYBODY),
     Entry("GET /api/v1/alerts/count/", ok=EVERYBODY),
     Entry("POST /api/v1/alerts/acknowledge-all/", ok=EVERYBODY),
+    Entry("WS /ws/alerts/", ok=EVERYBODY),
     Entry("POST /api/v1/alerts/{alert_id}/acknowledge/", alert, ok="shipper"),
     Entry("GET /api/v1/duty/", ok="driver", forbidden="shipper carrier broker administrator"),
     Entry(

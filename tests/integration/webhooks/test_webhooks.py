@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,11 +19,11 @@ from config import clock
 from config.database import transaction
 from platform_api.actor import Role
 from platform_api.alerts import service as alerts
-from platform_api.webhooks import tasks
+from platform_api.webhooks import delivering, rules, tasks
 from platform_api.webhooks.rules import LEASE, RETRY_AFTER
 from tests.integration.orders.world import World
 from tests.support.api import Person, api_on, code_of, person
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import Receiver, dripping, receiver
 
 PATH = "/api/v1/webhooks/"
 
@@ -215,6 +217,43 @@ def test_a_redirect_is_not_followed(world: World, shop: Receiver) -> None:
     tasks.deliver(sent["id"])
     assert [call.path for call in shop.calls] == ["/hook?a=1"]
     assert deliveries(world.shipper, webhook)[0]["state"] == "pending"
+
+
+def test_a_receiver_that_answers_drop_by_drop_holds_no_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes well within any pause that is allowed between two."""
+    monkeypatch.setattr(rules, "ATTEMPT_TIMEOUT_S", 0.5)
+    with dripping() as port:
+        url = f"http://127.0.0.1:{port}/"
+        webhook = world.shipper.post(PATH, {"url": url, "events": ["order.changed"]}).json()
+        sent = world.shipper.post(f"{PATH}{webhook['id']}/test/").json()
+        started = time.monotonic()
+        tasks.deliver(sent["id"])
+        assert time.monotonic() - started < 5
+    (item,) = deliveries(world.shipper, webhook)
+    assert (item["state"], item["attempts"], item["last_status"]) == ("pending", 1, None)
+    assert item["last_error"]
+
+
+def test_a_host_with_accents_is_called_by_its_name_on_the_wire(
+    world: World, shop: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def local(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    url = f"http://Dépôt.example.sn:{shop.port}/é?q=ü"
+    webhook = world.shipper.post(PATH, {"url": url, "events": ["order.changed"]}).json()
+    sent = world.shipper.post(f"{PATH}{webhook['id']}/test/").json()
+    monkeypatch.setattr(delivering.socket, "getaddrinfo", local)
+    tasks.deliver(sent["id"])
+    monkeypatch.undo()
+    (call,) = shop.calls
+    assert asked == ["xn--dpt-bma0d.example.sn"]
+    assert (call.headers["host"], call.path) == (f"{asked[0]}:{shop.port}", "/%C3%A9?q=%C3%BC")
 
 
 def test_our_own_network_is_not_called(database_url: str, redis_url: str, shop: Receiver) -> None:

@@ -178,8 +178,25 @@ def test_evidence_of_other_forms_is_left_alone() -> None:
 
 def test_cells_of_a_spreadsheet() -> None:
     key = UUID(int=1)
-    row = [None, 1.5, -17.4, True, NOW, key, {"a": NOW}, "riz", "=1+1", "+221", "-x", "@x", "\tx", 'a"b']
+    row = [
+        None,
+        1.5,
+        -17.4,
+        True,
+        NOW,
+        key,
+        {"a": NOW},
+        "riz",
+        "=1+1",
+        "+221",
+        "-x",
+        "@x",
+        "\tx",
+        'a"b',
+        "\n=1",
+        "\uff1d1",
+    ]
     assert cells(row) == [
         "", "1.5", "-17.4", "true", "2026-03-01T12:00:00Z", str(key), '{"a": "2026-03-01T12:00:00Z"}', "riz",
-        "'=1+1", "'+221", "'-x", "'@x", "'\tx", 'a"b',
+        "'=1+1", "'+221", "'-x", "'@x", "'\tx", 'a"b', "'\n=1", "'\uff1d1",
     ]  # fmt: skip

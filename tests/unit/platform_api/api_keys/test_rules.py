@@ -25,6 +25,8 @@ NOW = datetime(2026, 11, 27, tzinfo=UTC)
         ("GET", "/api/v1/auth/me/", None),
         ("DELETE", "/api/v1/api-keys/x/", None),
         ("GET", "/api/v1/privacy/exports/", None),
+        ("POST", "/api/v1/alert-rules/", "alerts:write"),
+        ("GET", "/api/v1/geofence-groups/", "geofences:read"),
         ("GET", "/api/v1/ordersx/", None),
         ("GET", "/admin/", None),
     ],
@@ -45,6 +47,14 @@ def test_reading_does_not_open_writing() -> None:
     assert refusal(["orders:read"], "GET", "/api/v1/orders/") == ""
     assert refusal(["orders:read"], "POST", "/api/v1/orders/") == "scope_missing"
     assert refusal([scope.value for scope in rules.Scope], "GET", "/api/v1/auth/me/") == "api_key_not_allowed"
+
+
+def test_an_administrator_acts_by_no_key() -> None:
+    for actor in (Actor(uuid4(), Role.ADMINISTRATOR), Actor(uuid4(), Role.SHIPPER, is_superuser=True)):
+        with pytest.raises(PlatformError) as refused:
+            rules.check_owner(actor)
+        assert refused.value.code == "api_key_revoked"
+    rules.check_owner(Actor(uuid4(), Role.SHIPPER))
 
 
 def test_who_may_have_how_many_keys_for_how_long() -> None:

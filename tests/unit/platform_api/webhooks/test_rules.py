@@ -41,6 +41,8 @@ def test_a_receiver_can_verify_by_itself(secret: bytes, body: bytes, timestamp_s
         "ftp://erp.example.sn/x",
         "https://",
         "https://user:secret@erp.example.sn/",
+        "https://@erp.example.sn/",
+        "https://:@erp.example.sn/",
         "https://erp.example.sn:0/",
         "https://erp.example.sn:99999/",
         "https://erp.example.sn/a b",
@@ -75,6 +77,16 @@ def test_an_address_that_a_webhook_has() -> None:
         "fc00::1",
         "::ffff:10.0.0.1",
         "ff02::1",
+        "fec0::1",
+        "fe80::1%eth0",
+        # IPv4 addresses within: compatible, translated, 6to4, Teredo, and through a gateway
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::1",
     ],
 )
 def test_our_own_network_is_never_called(address: str) -> None:
@@ -84,6 +96,8 @@ def test_our_own_network_is_never_called(address: str) -> None:
 def test_the_internet_is() -> None:
     assert rules.is_public("196.207.200.1")
     assert rules.is_public("2606:4700::1111")
+    assert rules.is_public("::ffff:196.207.200.1")
+    assert rules.is_public("64:ff9b::196.207.200.1"), "the only way from a network without IPv4"
 
 
 def test_a_delivery_that_is_taken_is_over() -> None:
