@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +138,11 @@ def test_a_try_that_breaks_is_counted(client: httpx.Client, monkeypatch: pytest.
     ],
 )
 def test_every_door_has_a_limit_by_network(
-    client: httpx.Client, path: str, limit: Limit, body: dict[str, Any]
+    client: httpx.Client, standing_clock: datetime, path: str, limit: Limit, body: dict[str, Any]
 ) -> None:
     network = "203.0.113.77"
     with transaction() as session:
-        session.merge(RateLimit(key=limit.key(network), full_at=clock.now() + limit.per))
+        session.merge(RateLimit(key=limit.key(network), full_at=standing_clock + limit.per))
     answer = client.post(f"{AUTH}/{path}/", json=body, headers={"X-Forwarded-For": network})
     assert code_of(answer) == (429, "too_many_requests")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -150,11 +150,11 @@ def test_every_door_has_a_limit_by_network(
     assert code_of(other) == (422, "invalid_body")
 
 
-def test_a_client_that_turns_in_circles_is_slowed(client: httpx.Client) -> None:
+def test_a_client_that_turns_in_circles_is_slowed(client: httpx.Client, standing_clock: datetime) -> None:
     user = person(client, Role.SHIPPER)
     token = sign_in(client, user.phone).json()["refresh"]
     with transaction() as session:
-        spent = clock.now() + limits.REFRESH_USER.per
+        spent = standing_clock + limits.REFRESH_USER.per
         session.merge(RateLimit(key=limits.REFRESH_USER.key(str(user.id)), full_at=spent))
     answer = client.post(f"{AUTH}/token/refresh/", json={"refresh": token})
     assert code_of(answer) == (429, "too_many_requests")
