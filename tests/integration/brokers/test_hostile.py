@@ -21,7 +21,7 @@ from tests.integration.brokers.conftest import (
     token_for,
 )
 
-ARRIVAL_DEADLINE_S = 5.0
+ARRIVAL_DEADLINE_S = 30.0
 NewDevice = Callable[[], Device]
 
 

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 from tests.integration.walk.entries import Call, Entry
 from tests.support.api import Person
 
-_DEADLINE_S = 5.0
+_DEADLINE_S = 30.0
 _CLOSE_CODES = {4401: 401, 4403: 403, 4404: 404}
 
 
@@ -54,7 +54,7 @@ def _open_socket(client: Client, path: str, caller: Person | None) -> Answer:
             socket.send("?")
             said = str(socket.recv(timeout=_DEADLINE_S))
             while json.loads(said)["type"] == "error":
-                socket.recv(timeout=0.5)
+                socket.recv(timeout=_DEADLINE_S)
         except ConnectionClosed as closed:
             # Its reason is the code of the error; the message before it may have been overtaken.
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (0, "")
