@@ -85,7 +85,7 @@ async def test_a_last_will_a_short_loss_and_a_clean_leave(
             ).fetchall()
             return row[0] is not None
 
-        await wait_until_async(goodbye, 20, "the will")
+        await wait_until_async(goodbye, 60, "the will")
         async with client(mosquitto, device.uid) as link:
             await link.publish(status(device.uid), body(True), qos=1, retain=True)
             # Another device comes and goes meanwhile: when it is told offline, the grace of the first is over too.
