@@ -67,4 +67,4 @@ def receiver() -> Iterator[Receiver]:
         state.gate.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)

@@ -417,12 +417,12 @@ def test_no_frame_of_the_live_socket_tells_a_price(world: World, sale: Sale) -> 
         connect(address + token[sale.customer.id]) as customer,
         connect(address + token[sale.broker.id]) as broker,
     ):
-        first = customer.recv(timeout=10), broker.recv(timeout=10)
+        first = customer.recv(timeout=30), broker.recv(timeout=30)
         _, _, price = dealt(world, sale, "counter")
         frames: dict[str, list[str]] = {"customer": [str(first[0])], "broker": [str(first[1])]}
         for name, socket in (("customer", customer), ("broker", broker)):
             while "counter_accepted" not in frames[name][-1]:
-                frames[name].append(str(socket.recv(timeout=10)))
+                frames[name].append(str(socket.recv(timeout=30)))
     told = figures("".join(frames["customer"]))
     assert not {str(amount) for amount in (price, SOLD, ASKED, LOST_BID, OFFERED)} & told
     actions = [json.loads(frame).get("action") for frame in frames["customer"]]
