@@ -9,6 +9,7 @@
 | `mqtt_broker` | module | embedded broker with our accounts (of this module's `database_url`) and rules |
 | `mosquitto` | function | a fresh Debian mosquitto, MQTT 5, anonymous, with persistence |
 | `mosquitto_factory` | module | `make(persistence=..., autosave_s=...)`, for brokers of a whole module |
+| `standing_clock` | function | the time at which `config.clock` stands while the test lasts |
 | `settings_for` | function | `settings_for(database_url=..., ...)` sets MESS_* and renews caches |
 
 `MESS_TEST_DATABASE=timescaledb` runs everything that takes `database_url` on TimescaleDB.
@@ -17,11 +18,13 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from cli.parts.embedded_broker import EmbeddedBroker, embedded_broker
 from cli.parts.mosquitto import Mosquitto, find_mosquitto
@@ -32,9 +35,14 @@ from config.settings import Settings
 from tests.support.databases import DatabaseServer
 from tests.support.parts import ExternalBroker, missing
 from tests.support.settings import apply_settings, forget_settings
+from tests.support.standing_clock import clock_stands
 
 REAL_SERVER_FOLDERS = {"integration", "e2e", "chaos"}
 TESTS = Path(__file__).parent
+
+# How long an example takes says how busy the machine is, and nothing about the law under test.
+settings.register_profile("mess", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mess")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -138,6 +146,12 @@ def mosquitto(mosquitto_factory: Callable[..., Mosquitto]) -> Iterator[Mosquitto
     broker = mosquitto_factory()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def standing_clock() -> Iterator[datetime]:
+    with clock_stands() as now:
+        yield now
 
 
 @pytest.fixture

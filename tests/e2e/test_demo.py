@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_demo_plays_a_delivery_and_does_so_again(tmp_path: Path) -> None:
     for _ in range(2):
         shown = _demo(tmp_path / "demo")
@@ -31,7 +31,7 @@ def _demo(home: Path) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -25,7 +25,7 @@ def platform(database_url: str, redis_url: str) -> Iterator[Stage]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_two_loads_from_the_first_text_message_to_the_verdict(platform: Stage) -> None:
     cast = joining.assemble(platform)
     with receiver() as erp:

@@ -87,7 +87,7 @@ def test_up_doctor_down(home: Path, ports: dict[str, int], env: dict[str, str]) 
 
         stopped = mess(env, "down", "--home", str(home))
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
-        assert up.wait(10) == 0
+        assert up.wait(60) == 0
     finally:
         if up.poll() is None:
             up.kill()

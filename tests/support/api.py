@@ -81,7 +81,7 @@ def api_client(app: FastAPI | None = None) -> Iterator[Client]:
                 yield client
         finally:
             server.should_exit = True
-            thread.join(timeout=10)
+            thread.join(timeout=60)
     assert not thread.is_alive(), "the API did not stop"
 
 

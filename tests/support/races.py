@@ -17,7 +17,7 @@ Act = Callable[[Session, datetime], object]
 def race(*acts: Act) -> list[str]:
     """Run each in its own transaction at once: "ok", or the code of the refusal."""
     outcomes = [""] * len(acts)
-    start = Barrier(len(acts), timeout=10)
+    start = Barrier(len(acts), timeout=30)
 
     def run(number: int, act: Act) -> None:
         try:

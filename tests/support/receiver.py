@@ -69,7 +69,7 @@ def receiver() -> Iterator[Receiver]:
         state.gate.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 @contextmanager
@@ -94,4 +94,4 @@ def dripping() -> Iterator[int]:
         over.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)

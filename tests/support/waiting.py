@@ -10,7 +10,7 @@ PAUSE_S = 0.02
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], deadline_s: float = 10.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], deadline_s: float = 30.0, what: str = "the condition") -> T:
     """Call `condition` until its answer is truthy and return that; AssertionError after the deadline."""
     deadline = time.monotonic() + deadline_s
     while True:
@@ -23,7 +23,7 @@ def wait_until(condition: Callable[[], T], deadline_s: float = 10.0, what: str =
 
 
 async def wait_until_async(
-    condition: Callable[[], T | Awaitable[T]], deadline_s: float = 10.0, what: str = "the condition"
+    condition: Callable[[], T | Awaitable[T]], deadline_s: float = 30.0, what: str = "the condition"
 ) -> T:
     """The same inside an event loop; `condition` may be a coroutine function."""
     deadline = time.monotonic() + deadline_s

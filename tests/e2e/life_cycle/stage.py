@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 # Hours on the road are played in a minute; all processes and this one are given the same clock.
 SPEED = 120.0
 HEAD_START_S = 12 * 3600.0
-STEP_S = 60.0
+STEP_S = 180.0
 PICKUP = ("Port de Dakar, môle 4", 14.6797, -17.4281)
 DROP = ("Plateforme de Diamniadio", 14.7230, -17.1840)
 RADIUS_M = 250.0

@@ -48,7 +48,7 @@ class Mqtt:
             username=username or client_id,
             password=password,
             protocol=aiomqtt.ProtocolVersion.V311,
-            timeout=5,
+            timeout=20,
             **options,
         )
 
@@ -59,7 +59,7 @@ class Mqtt:
         return self.client(name, SERVICE_PASSWORD, **options)
 
     def raw(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout=5)
+        return socket.create_connection((self.host, self.port), timeout=20)
 
     def raw_login(self, client_id: str, password: str, **options: Any) -> socket.socket:
         """A socket on which CONNECT has been accepted; `options` as of `connect_packet`."""

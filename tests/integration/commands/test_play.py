@@ -88,7 +88,7 @@ async def until_state(world: World, truck: Truck, state: str) -> None:
         (row,) = world.sql("SELECT state FROM device_presence WHERE device_id = %s", truck.device_id)
         return bool(row["state"] == state)
 
-    await wait_until_async(reached, 20, f"the device to be {state}")
+    await wait_until_async(reached, 60, f"the device to be {state}")
 
 
 async def until_answered(world: World, command: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ async def until_answered(world: World, command: dict[str, Any]) -> dict[str, Any
     async def look() -> dict[str, Any] | None:
         return await asyncio.to_thread(ended)
 
-    found = await wait_until_async(look, 20, "the answer")
+    found = await wait_until_async(look, 60, "the answer")
     assert found is not None
     return found
 
@@ -136,7 +136,7 @@ async def test_commands_from_the_first_word_to_the_last(
     async with tracker.connection() as device:
         await until_state(world, its, "online")
         name = f"commands.deliver {{'device_ids': [{its.device_id}]}}"
-        await wait_until_async(lambda: name in queued_tasks(redis_url), 20, "ingest to queue the delivery")
+        await wait_until_async(lambda: name in queued_tasks(redis_url), 60, "ingest to queue the delivery")
         done = await until_answered(world, interval)
         assert (done["state"], done["result"]) == ("acknowledged", "reporting every 30 s")
         assert device.controls.pace.interval_s == 30
@@ -146,7 +146,7 @@ async def test_commands_from_the_first_word_to_the_last(
             ["created", "delivered", "sent", "acknowledged"],
         )
         name = f"commands.on_results {{'device_ids': [{its.device_id}]}}"
-        await wait_until_async(lambda: name in queued_tasks(redis_url), 20, "ingest to queue the answers")
+        await wait_until_async(lambda: name in queued_tasks(redis_url), 60, "ingest to queue the answers")
 
         stop = world.engine_stop(its)
         await asyncio.to_thread(tasks.sweep)

@@ -234,7 +234,7 @@ def every_kind(world: ExecutionWorld, order: Assigned) -> list[dict[str, Any]]:
 @settings(
     max_examples=12,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
 )
 @given(data=st.data())

@@ -1,7 +1,7 @@
 """A load is not given to a truck or driver whose required documents have expired."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -56,12 +56,12 @@ def test_an_expired_document_that_nobody_requires_blocks_nothing(market: World) 
     assert market.shipper.post(f"{path}accept-bid/", {"bid_id": bid_id}).status_code == 200
 
 
-def test_it_is_the_day_of_the_load_that_counts(market: World) -> None:
+def test_it_is_the_day_of_the_load_that_counts(market: World, standing_clock: datetime) -> None:
     assert (
         hand_in(market.carrier, "ASSURANCE", vehicle_id=market.vehicle_id, expires_on=in_days(5)).status_code
         == 201
     )
-    last_day = clock.now() + timedelta(days=5)
+    last_day = standing_clock + timedelta(days=5)
     with transaction() as session:
         service.check_assignable(session, market.vehicle_id, market.driver.id, last_day)
         with pytest.raises(Conflict) as refused:

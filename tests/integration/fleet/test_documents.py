@@ -124,6 +124,7 @@ def test_what_is_refused(world: FleetWorld) -> None:
     }
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_documents_by_state(world: FleetWorld) -> None:
     made = {
         state: document(world.carrier, kind, vehicle_id=world.vehicle_id, expires_on=in_days(days))["id"]
@@ -149,9 +150,11 @@ def test_a_list_costs_the_same_however_long_it_is(world: FleetWorld) -> None:
     assert queries() == few
 
 
-def test_each_reminder_is_told_once_and_a_newer_document_ends_it(world: FleetWorld) -> None:
+def test_each_reminder_is_told_once_and_a_newer_document_ends_it(
+    world: FleetWorld, standing_clock: datetime
+) -> None:
     document(world.carrier, "ASSURANCE", vehicle_id=world.vehicle_id, expires_on=in_days(40), number="AX-12")
-    now = clock.now()
+    now = standing_clock
     after = {days: told(world, world.carrier) for days in (5, 10, 11, 33, 39, 40, 41, 42) if remind(now + timedelta(days=days)) >= 0}  # fmt: skip
     expiring = "fleet_document_expiring"
     assert {days: len(kinds) for days, kinds in after.items()} == {5: 0, 10: 1, 11: 1, 33: 2, 39: 3, 40: 3, 41: 4, 42: 4}  # fmt: skip

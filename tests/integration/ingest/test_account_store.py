@@ -152,7 +152,11 @@ def with_timeout(connection: psycopg.Connection) -> None:
     connection.commit()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.sets(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=12))
 def test_an_ack_covers_what_was_handled_and_nothing_else(
     connection: psycopg.Connection, batches: list[set[int]]

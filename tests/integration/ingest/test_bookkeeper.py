@@ -60,7 +60,7 @@ def make(connection: psycopg.Connection, settings: Settings = RULES) -> tuple[Bo
 async def keep(keeper: Bookkeeper, until: Callable[[], Any]) -> None:
     running = asyncio.create_task(keeper.run())
     try:
-        await wait_until_async(until, 20)
+        await wait_until_async(until, 60)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

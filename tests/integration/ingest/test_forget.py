@@ -141,7 +141,7 @@ def finish(connection: psycopg.Connection, asked: int, rows: int = 100) -> dict[
             "SELECT counts FROM phone_erasures WHERE id = %s AND finished_at IS NOT NULL", [asked]
         ).fetchone()
 
-    counts: dict[str, int] = wait_until(done, 20, "the erasure to finish")[0]
+    counts: dict[str, int] = wait_until(done, 60, "the erasure to finish")[0]
     return counts
 
 
@@ -303,7 +303,7 @@ def test_a_step_that_would_wait_for_a_fold_is_put_off_and_others_are_not(
     with psycopg.connect(url) as folding, psycopg.connect(url, autocommit=True) as worker:
         retention_store.be_brief(worker)
         folding.execute("SELECT FROM vehicle_states WHERE vehicle_id = %s FOR UPDATE", [held.vehicle_id])
-        wait_until(lambda: (run(worker), free.traces() == {})[1], 20, "the other erasure")
+        wait_until(lambda: (run(worker), free.traces() == {})[1], 60, "the other erasure")
         assert "vehicle_states" in held.traces()
     finish(connection, asked[0])
     assert held.traces() == {}

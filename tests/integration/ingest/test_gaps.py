@@ -161,7 +161,11 @@ def counted(times: list[datetime]) -> dict[int, int]:
     return gaps
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.lists(st.integers(0, 5 * 288), min_size=1, max_size=30, unique=True),
     st.lists(st.integers(1, 30), max_size=4),

@@ -128,7 +128,7 @@ async def test_reading_pauses_while_enough_waits_and_goes_on(
     async with publisher(mosquitto) as client:
         for number in range(400):
             await client.publish(TOPIC, str(number).encode(), qos=1, timeout=20)
-        await wait_until_async(lambda: listener._live._paused is not None, 20, "the pause")
+        await wait_until_async(lambda: listener._live._paused is not None, 60, "the pause")
         taken: list[Delivery] = []
         async with asyncio.timeout(20):
             while len(taken) < 400:
@@ -179,9 +179,9 @@ async def test_backlog_topics_have_a_session_of_their_own_and_wait_for_live_ones
         for number in range(20):
             await client.publish("v1/devices/truck-1/backlog", str(number).encode(), qos=1)
         await client.publish("v1/devices/truck-1/backlog/msgpack", b"packed", qos=1)
-        await wait_until_async(lambda: listener.backlog_waiting == 21, 20, "the backlog")
+        await wait_until_async(lambda: listener.backlog_waiting == 21, 60, "the backlog")
         await client.publish(TOPIC, b"live", qos=1)
-        await wait_until_async(lambda: listener.waiting == 1, 20, "the live message")
+        await wait_until_async(lambda: listener.waiting == 1, 60, "the live message")
         await asyncio.sleep(0.01)  # longer than a batch waits: the live one is due
         listener._last_backlog_s = asyncio.get_running_loop().time()
         first = await listener.next_batch()

@@ -57,7 +57,7 @@ def test_a_batch_that_waits_for_a_vehicle_has_written_no_ping(
             other.execute("SELECT FROM vehicle_states WHERE vehicle_id = %s FOR UPDATE", [vehicle_id])
             batch = threading.Thread(target=lambda: pipeline.process([first, second]))
             batch.start()
-            wait_until(lambda: waits_for_a_vehicle(connection, pid), 10, "the batch to wait")
+            wait_until(lambda: waits_for_a_vehicle(connection, pid), 60, "the batch to wait")
             wrote = writes_pings(connection, pid)
             other.rollback()
         batch.join(30)

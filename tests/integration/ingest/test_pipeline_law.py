@@ -50,7 +50,11 @@ def fences(connections: list[psycopg.Connection]) -> list[int]:
     return [add_fence(connections[0], shape_around(east, radius), rules) for east, radius, rules in SHAPES]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_two_workers_any_order_repetition_and_batching(
     connections: list[psycopg.Connection], fences: list[int], data: st.DataObject

@@ -291,7 +291,7 @@ class TestWhoRefoldsWhen:
         def work() -> None:
             with psycopg.connect(database_url, autocommit=True) as own:
                 reconciler = Reconciler(own, EAGER)
-                start.wait(10)
+                start.wait(60)
                 while (one := reconciler.run_once()) is not None:
                     done.append(one)
 

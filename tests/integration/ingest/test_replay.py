@@ -313,7 +313,7 @@ class TestKilled:
         def work() -> None:
             with psycopg.connect(database_url, autocommit=True) as own:
                 replayer = make_replayer(own)
-                barrier.wait(10)
+                barrier.wait(60)
                 fates.extend(replayer.play(letter_id).fate for letter_id in letters)
 
         with mended("native-json", with_points):

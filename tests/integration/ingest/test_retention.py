@@ -196,6 +196,8 @@ def test_whole_chunks_go_only_where_every_fleet_allows_it(connection: psycopg.Co
 def test_live_batches_go_on_beside_a_large_deletion(connection: psycopg.Connection, url: str) -> None:
     fleet = carrier(connection, RetentionPolicy(40))
     old, live = device(connection, fleet), device(connection, fleet)
+    # For whose sake no whole chunk may go, whichever tests ran before.
+    device(connection, carrier(connection, RetentionPolicy()))
     connection.execute(
         "INSERT INTO pings (device_id, time, received_at, lat, lon)"
         " SELECT %s, t, t, 14.7, -17.4 FROM generate_series(%s::timestamptz, %s::timestamptz, '10 s') AS t",
@@ -221,16 +223,21 @@ def test_live_batches_go_on_beside_a_large_deletion(connection: psycopg.Connecti
 
     thread = threading.Thread(target=insert)
     thread.start()
+    began = time.monotonic()
     try:
         found = sweep(connection, piece_rows=2000)
     finally:
+        swept_s = time.monotonic() - began
         finished.set()
         thread.join(30)
     assert failures == []
     assert found["pings"] == 172_801
     assert len(took_s) > 5
     longest_s, usual_s = max(took_s), sorted(took_s)[len(took_s) // 2]
-    assert longest_s < LONGEST_INSERT_S, f"longest {longest_s:.3f} s, usual {usual_s:.3f} s of {len(took_s)}"
+    # None waited for the deletion, which itself takes long where all is slow.
+    assert longest_s < max(LONGEST_INSERT_S, swept_s / 2), (
+        f"longest {longest_s:.3f} s, usual {usual_s:.3f} s of {len(took_s)}"
+    )
     assert ages(connection, old) == []
 
 

@@ -29,7 +29,11 @@ from tests.support.ping_rows import (
 )
 
 _devices = itertools.count(1_000)
-quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @pytest.fixture(scope="module", params=["database_url", "timescale_url"])

@@ -14,7 +14,8 @@ from tests.support.ingest import add_device, add_vehicle
 from tests.support.waiting import wait_until_async
 from tests.support.worker import worker
 
-QUICK = {"presence_grace_s": 2, "presence_seen_every_s": 1}
+# Long enough for a device to come back on a busy machine.
+QUICK = {"presence_grace_s": 6, "presence_seen_every_s": 1}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ class Watched:
         return [state for (state,) in rows]
 
     async def until(self, state: str) -> None:
-        await wait_until_async(lambda: self.state() == state, 20, f"{self.uid} to be {state}")
+        await wait_until_async(lambda: self.state() == state, 40, f"{self.uid} to be {state}")
 
 
 async def test_a_last_will_a_short_loss_and_a_clean_leave(
@@ -84,7 +85,7 @@ async def test_a_last_will_a_short_loss_and_a_clean_leave(
             ).fetchall()
             return row[0] is not None
 
-        await wait_until_async(goodbye, 20, "the will")
+        await wait_until_async(goodbye, 60, "the will")
         async with client(mosquitto, device.uid) as link:
             await link.publish(status(device.uid), body(True), qos=1, retain=True)
             # Another device comes and goes meanwhile: when it is told offline, the grace of the first is over too.

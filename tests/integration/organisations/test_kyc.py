@@ -1,7 +1,7 @@
 """Papers: sent, claimed, decided, replaced, expired; who reads them, and what follows from them."""
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -310,30 +310,32 @@ def test_a_business_is_verified_by_what_its_kind_needs(owner: Person, reviewer: 
     assert sorted(states) == ["approved"] * 3 + ["rejected", "replaced"]
 
 
-def test_what_has_expired_proves_nothing(client: Client, reviewer: Person) -> None:
+def test_what_has_expired_proves_nothing(client: Client, reviewer: Person, standing_clock: datetime) -> None:
     shipper = person(client, Role.SHIPPER)
     path = sent(shipper, expires_on=in_days(3))
     approve(reviewer, path)
-    now = clock.now()
     with transaction() as session:
-        assert service.verified_of(session, [shipper.id], now + timedelta(days=3)) == {shipper.id}
-        assert service.verified_of(session, [shipper.id], now + timedelta(days=4)) == set()
+        for days, expected in ((3, {shipper.id}), (4, set())):
+            at = standing_clock + timedelta(days=days)
+            assert service.verified_of(session, [shipper.id], at) == expected
     late = sent(shipper, "passport", expires_on=in_days(2))
     reviewer.post(f"{late}claim/")
     with transaction() as session:
-        yesterday = clock.now().date() - timedelta(days=1)
+        yesterday = standing_clock.date() - timedelta(days=1)
         session.execute(
             update(KycDocument).where(KycDocument.id == late.split("/")[-2]).values(expires_on=yesterday)
         )
     assert code_of(reviewer.post(f"{late}approve/")) == (422, "document_expired")
 
 
-def test_its_party_is_told_once_before_it_expires(client: Client, reviewer: Person) -> None:
+def test_its_party_is_told_once_before_it_expires(
+    client: Client, reviewer: Person, standing_clock: datetime
+) -> None:
     shipper = person(client, Role.SHIPPER)
     approve(reviewer, sent(shipper, expires_on=in_days(20)))
     for _ in range(2):
         with transaction() as session:
-            service.remind(session, clock.now())
+            service.remind(session, standing_clock)
     path = "/api/v1/alerts/"
     (alert,) = shipper.get(path, params={"kind": "paper_expires"}).json()["items"]
     assert in_days(20) in alert["detail"]

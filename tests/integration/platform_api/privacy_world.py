@@ -129,7 +129,7 @@ class Driver:
             shown: dict[str, Any] = administrator.get(path).json()
             return shown if shown["state"] == "done" else None
 
-        shown: dict[str, Any] | None = wait_until(done, 20, "the erasure")
+        shown: dict[str, Any] | None = wait_until(done, 60, "the erasure")
         assert shown is not None
         return shown
 

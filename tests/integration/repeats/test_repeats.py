@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
+from config import clock
 from platform_api.actor import Role
 from platform_api.repeats import service, tasks
 from tests.integration.orders.world import ORDER, World, actor_of
@@ -45,7 +46,7 @@ def schedule(world: World, **parts: Any) -> str:
 
 
 def due(world: World, schedule_id: str, at: datetime | None = None) -> None:
-    at = at or datetime.now(UTC) - timedelta(minutes=1)
+    at = at or clock.now() - timedelta(minutes=1)
     world.sql("UPDATE order_schedules SET next_at = %s WHERE id = %s", at, schedule_id)
 
 
@@ -107,7 +108,7 @@ def test_templates_are_changed_and_removed_by_their_own_party(world: World) -> N
     assert code_of(world.shipper.get(f"{SCHEDULES}{plan}/")) == (404, "schedule_not_found")
 
 
-def test_a_schedule_makes_its_order_and_posts_it(world: World) -> None:
+def test_a_schedule_makes_its_order_and_posts_it(world: World, standing_clock: datetime) -> None:
     quiet, loud = schedule(world, lead_days=2), schedule(world, posts=True, lead_days=3)
     for made in (quiet, loud):
         due(world, made)
@@ -122,7 +123,7 @@ def test_a_schedule_makes_its_order_and_posts_it(world: World) -> None:
         occurred = datetime.fromisoformat(f"{day['date']}T00:00:00+00:00")
         assert pickup - occurred == timedelta(days=lead, hours=8)
         next_at = world.shipper.get(f"{SCHEDULES}{made}/").json()["next_at"]
-        assert datetime.fromisoformat(next_at) > datetime.now(UTC)
+        assert datetime.fromisoformat(next_at) > standing_clock
 
 
 def test_what_could_not_be_posted_is_told(world: World) -> None:
@@ -144,7 +145,7 @@ def test_what_could_not_be_posted_is_told(world: World) -> None:
     assert alerts.count("order_not_repeated") == 2
 
 
-def test_paused_and_resumed(world: World) -> None:
+def test_paused_and_resumed(world: World, standing_clock: datetime) -> None:
     made = schedule(world)
     path = f"{SCHEDULES}{made}/"
     assert world.shipper.post(f"{path}pause/").json()["paused_at"] is not None
@@ -154,7 +155,7 @@ def test_paused_and_resumed(world: World) -> None:
     resumed = world.shipper.post(f"{path}resume/").json()
     assert resumed["paused_at"] is None
     # the day of the pause is not made up for
-    assert datetime.fromisoformat(resumed["next_at"]) > datetime.now(UTC)
+    assert datetime.fromisoformat(resumed["next_at"]) > standing_clock
     assert code_of(world.carrier.post(f"{path}pause/")) == (404, "schedule_not_found")
     assert code_of(world.shipper.delete(path)) == (204, "")
     due(world, made)
@@ -174,12 +175,14 @@ def test_a_schedule_that_never_comes(world: World) -> None:
 
 def test_two_workers_at_once_make_one_order(world: World) -> None:
     made = UUID(schedule(world))
+    # of one day, should another begin meanwhile
+    due_at = clock.now() - timedelta(minutes=1)
 
     def run(session: Session, now: datetime) -> object:
         return service.run_schedule(session, made, now)
 
     for number in range(ROUNDS):
-        world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", timedelta(minutes=1), made)
+        due(world, str(made), due_at)
         # even a worker that is told of a day again makes nothing
         world.sql(
             "UPDATE schedule_occurrences SET date = DATE '2000-01-01' + %s WHERE schedule_id = %s AND date > '2020-01-01'",
@@ -191,7 +194,7 @@ def test_two_workers_at_once_make_one_order(world: World) -> None:
     assert len(rows) == ROUNDS
     assert len({row["order_id"] for row in rows}) == ROUNDS
     # the same day, told again
-    world.sql("UPDATE order_schedules SET next_at = now() - %s WHERE id = %s", timedelta(minutes=1), made)
+    due(world, str(made), due_at)
     assert race(run, run) == ["ok", "ok"]
     assert len(world.sql("SELECT id FROM schedule_occurrences WHERE schedule_id = %s", made)) == ROUNDS
 

@@ -47,7 +47,7 @@ async def test_every_ping_is_acknowledged_once(mosquitto: Mosquitto, protocol: s
             for fix in fixes[:20]:
                 await device.send([fix])
             await device.send(fixes[20:])
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert platform.seen["dev-1"] == dict.fromkeys(range(1, 121), 1)
         assert (device.counts.pings, device.counts.acked, device.counts.resent) == (120, 120, 0)
         assert device.counts.messages == 21
@@ -65,7 +65,7 @@ async def test_what_nobody_acknowledged_is_sent_again(mosquitto: Mosquitto) -> N
         async with Device(broker, "dev-2", habits=Habits(ack_timeout_s=0.3)) as device:
             for fix in some_fixes(10):
                 await device.send([fix])
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert set(platform.seen["dev-2"]) == set(range(1, 11))
         assert device.counts.resent >= 7
         assert platform.lanes["backlog"] >= 7
@@ -77,7 +77,7 @@ async def test_a_cumulative_ack_covers_everything_before(mosquitto: Mosquitto) -
         platform.cumulative = True
         async with Device(broker, "dev-3") as device:
             await device.send(some_fixes(50))
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert device.counts.acked == 50
 
 
@@ -97,7 +97,7 @@ async def test_a_killed_broker_loses_no_ping(
         async with platform_on(broker) as platform:
             for fix in fixes[100:]:
                 await device.send([fix])
-            assert await device.drained(patience_s=20)
+            assert await device.drained(patience_s=30)
             assert set(platform.seen["dev-4"]) == set(range(1, 201))
     assert device.counts.connects >= 2
     assert device.counts.resent >= 100
@@ -110,7 +110,7 @@ async def test_messages_on_the_way_when_the_broker_dies_are_sent_again(
     server = mosquitto_factory(persistence=False)
     broker = broker_of(server)
     async with Device(broker, "dev-8", payload=payload, habits=NEVER_BY_TIMEOUT) as device:
-        assert await device.connected(patience_s=10)
+        assert await device.connected(patience_s=30)
         assert server.process.pid is not None
         os.kill(server.process.pid, signal.SIGSTOP)
         for fix in some_fixes(10):
@@ -120,7 +120,7 @@ async def test_messages_on_the_way_when_the_broker_dies_are_sent_again(
         server.restart()
         await wait_until_async(lambda: device.counts.messages == 10, what="ten PUBACKs")
         if payload is Payload.OWNTRACKS:
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
             assert device.counts.acked == 10
         else:
             assert len(device.outbox) == 10  # the platform has not spoken
@@ -149,7 +149,7 @@ async def test_an_outbox_on_disk_survives_the_process(mosquitto: Mosquitto, tmp_
         again = Outbox(path=path)
         assert (len(again), again.last_seq) == (30, 30)
         async with Device(broker, "dev-5", outbox=again) as device:
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert set(platform.seen["dev-5"]) == set(range(1, 31))
     emptied = Outbox(path=path)
     assert (len(emptied), emptied.last_seq) == (0, 30)
@@ -163,7 +163,7 @@ async def test_a_small_outbox_holds_the_sender_back(mosquitto: Mosquitto) -> Non
             for fix in some_fixes(60):
                 await device.send([fix])
                 assert len(device.outbox) <= 5
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert len(platform.seen["dev-6"]) == 60
 
 
@@ -174,7 +174,7 @@ async def test_owntracks_is_done_with_the_puback(mosquitto: Mosquitto) -> None:
         await watch.subscribe("owntracks/#", qos=1)
         async with Device(broker, "phone-7", payload=Payload.OWNTRACKS) as device:
             await device.send(fixes)
-            assert await device.drained(patience_s=10)
+            assert await device.drained(patience_s=30)
         assert (device.counts.acked, device.counts.messages) == (12, 12)
         received = [await anext(watch.messages) for _ in fixes]
     assert {m.topic.value for m in received} == {"owntracks/phone-7/phone"}
@@ -215,6 +215,6 @@ async def test_two_hundred_devices_in_one_process(mosquitto: Mosquitto) -> None:
     broker = broker_of(mosquitto)
     crews = [Crew(f"t{n}", None, scheduled(some_fixes(5, seed=f"{n}"))) for n in range(200)]
     async with platform_on(broker) as platform:
-        summary = await run_fleet(broker, crews, start_us=START_US, patience_s=20)
+        summary = await run_fleet(broker, crews, start_us=START_US, patience_s=30)
         assert len(platform.seen) == 200
     assert summary.acked == 1000

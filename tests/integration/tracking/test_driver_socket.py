@@ -22,7 +22,7 @@ from tests.integration.tracking.viewer import driving, receive, rest, token_of
 from tests.support.api import Person, api_client, person
 from tests.support.waiting import wait_until
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 PING = '{"t": 1769443022000, "lat": 14.7, "lon": -17.4, "seq": 1, "own":  "é"}'
 
 

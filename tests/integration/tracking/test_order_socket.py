@@ -2,6 +2,7 @@
 
 import socket as sockets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from platform_api.tracking.times import rfc3339
 from tests.integration.tracking import world
 from tests.integration.tracking.viewer import receive, receive_until, rest, token_of, watching
 from tests.support.api import Person, access_token, api_client, person
+from tests.support.standing_clock import clock_stands
 from tests.support.waiting import wait_until
 
 
@@ -125,8 +127,11 @@ def test_strangers_are_refused_with_a_code(api: Client, shipper: Person) -> None
 
 def test_the_socket_ends_with_its_token(api: Client, shipper: Person) -> None:
     order_id = world.new_order(shipper, world.new_truck(api))
-    with watching(api, order_id, token_for(shipper, timedelta(seconds=2))) as socket:
-        assert receive(socket)["type"] == "snapshot"
+    with ExitStack() as opened:
+        with clock_stands():  # however long it takes to connect
+            token = token_for(shipper, timedelta(seconds=2))
+            socket = opened.enter_context(watching(api, order_id, token))
+            assert receive(socket)["type"] == "snapshot"
         messages, code, reason = rest(socket)
     assert (code, reason) == (4401, "token_expired")
     assert [message["type"] for message in messages] == ["error"]

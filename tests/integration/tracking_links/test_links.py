@@ -14,6 +14,7 @@ from httpx import Client
 
 from config import clock
 from platform_api.actor import Role
+from platform_api.tracking_links.endpoints import FOLLOWING
 from tests.integration.tracking.world import (
     Truck,
     execute,
@@ -234,12 +235,13 @@ def test_nothing_goes_into_referrers_caches_or_indexes(shared: Shared) -> None:
     assert shared.client.get(shared.path, headers={"Authorization": "Bearer nonsense"}).status_code == 200
 
 
-def test_who_asks_too_often_waits(shared: Shared) -> None:
+def test_who_asks_too_often_waits(shared: Shared, standing_clock: datetime) -> None:
     shared.seen()
     for path in ("/api/v1/track/guess/", shared.path, f"/track/{shared.token}"):
-        # All of it is spent; what was spent comes back while this asks.
+        # All of it is spent, and nothing comes back while this asks.
         execute(
-            "UPDATE rate_limits SET full_at = now() + interval '60.4 seconds' WHERE key LIKE :name",
+            "UPDATE rate_limits SET full_at = :full_at WHERE key LIKE :name",
+            full_at=standing_clock + FOLLOWING.per,
             name="tracking_link|%",
         )
         answer = shared.client.get(path)

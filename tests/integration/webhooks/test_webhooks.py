@@ -23,6 +23,7 @@ from platform_api.webhooks import delivering, rules, tasks
 from platform_api.webhooks.rules import LEASE, RETRY_AFTER
 from tests.integration.orders.world import World
 from tests.support.api import Person, api_on, code_of, person
+from tests.support.figures import figures
 from tests.support.receiver import Receiver, dripping, receiver
 
 PATH = "/api/v1/webhooks/"
@@ -101,7 +102,7 @@ def test_of_bids_the_shipper_hears_and_no_rival(world: World, shop: Receiver) ->
     assert deliveries(rival, theirs) == []
     told = deliveries(world.shipper, own)
     assert [item["body"]["data"]["action"] for item in told] == ["bid_placed", "bid_placed"]
-    assert "765431" not in json.dumps(told)
+    assert "765431" not in figures(json.dumps(told))
 
 
 def test_the_carrier_hears_of_an_order_from_its_award_on(world: World, shop: Receiver) -> None:
