@@ -231,10 +231,8 @@ def test_an_order_that_was_given_back_is_no_longer_estimated(journey: Journey) -
     world.sql("UPDATE orders SET delivery_closes_at = %s WHERE id = %s", order.at(AT + 10), order.id)
     seen(journey, AT, *BEND)
     assert estimate(journey)["late"] is True
-    told = [
-        alert for alert in order.shipper.get("/api/v1/alerts/").json()["items"] if alert["ended_at"] is None
-    ]
-    assert [alert["kind"] for alert in told if alert["order_id"] == str(order.id)] == ["late_arrival"]
+    (told,) = journey.alerts(order.shipper)
+    assert (told["kind"], told["ended_at"]) == ("late_arrival", None)
     back = order.carrier.post(f"{order.path}withdraw/", {"reason_code": "breakdown", "note": ""})
     assert back.status_code == 200, back.text
     assert code_of(order.shipper.get(f"{order.path}eta/")) == (404, "eta_not_found")
@@ -242,8 +240,8 @@ def test_an_order_that_was_given_back_is_no_longer_estimated(journey: Journey) -
     with transaction() as session:
         due = repository.due(session, datetime.now(UTC), every=timedelta(0), limit=1000)
     assert order.id not in due, "it would be looked at for ever"
-    told = order.shipper.get("/api/v1/alerts/", params={"order_id": str(order.id)}).json()["items"]
-    assert all(alert["ended_at"] for alert in told if alert["kind"] == "late_arrival")
+    (ended,) = journey.alerts(order.shipper, kind="late_arrival")
+    assert ended["ended_at"] is not None
 
 
 def test_another_truck_is_estimated_from_its_own_positions(journey: Journey) -> None:
