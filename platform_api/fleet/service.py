@@ -15,9 +15,6 @@ from platform_api.errors import Conflict, Invalid, NotFound
 from platform_api.fleet import repository, rules
 from platform_api.fleet.models import Device, DeviceAssignment, Vehicle
 
-# Triggers say whose connection; its own beat finds what is not queued.
-END_REVOKED = "fleet.end_revoked"
-
 
 @dataclass(frozen=True, slots=True)
 class DeviceSecret:
@@ -32,6 +29,11 @@ class DeviceToken:
     device: Device
     token: str
     expires_at: datetime
+
+
+def end_revoked_after_commit(session: Session) -> None:
+    """Whose password is no longer good is disconnected. Triggers say who; the beat finds what is not queued."""
+    queue_after_commit(session, "fleet.end_revoked")
 
 
 def get_vehicle(session: Session, actor: Actor, vehicle_id: int, *, lock: bool = False) -> Vehicle:
@@ -60,7 +62,7 @@ def detach_driver(session: Session, actor: Actor, driver_id: UUID) -> None:
         raise NotFound("driver_not_found", "There is no such driver.")
     driver.carrier_id = None
     repository.forget_driver(session, driver_id)
-    queue_after_commit(session, END_REVOKED)
+    end_revoked_after_commit(session)
 
 
 def register_device(
@@ -223,7 +225,7 @@ def rotate_secret(session: Session, actor: Actor, uid: str) -> DeviceSecret:
     """A new secret; the old one stops working and its connection is ended. A disabled device stays disabled."""
     device = lock_device(session, actor, uid)
     connection = repository.driver_connection(session)
-    queue_after_commit(session, END_REVOKED)
+    end_revoked_after_commit(session)
     return DeviceSecret(device, credentials.rotate(connection, username=device.uid, client_id=device.uid))
 
 
@@ -232,14 +234,14 @@ def disable_device(session: Session, actor: Actor, uid: str) -> None:
     device = lock_device(session, actor, uid)
     device.disabled = True
     credentials.disable(repository.driver_connection(session), username=device.uid, client_id=device.uid)
-    queue_after_commit(session, END_REVOKED)
+    end_revoked_after_commit(session)
 
 
 def enable_device(session: Session, actor: Actor, uid: str) -> DeviceSecret:
     """Found again. The secret is a new one: nobody knows where the old one has been."""
     device = lock_device(session, actor, uid)
     device.disabled = False
-    queue_after_commit(session, END_REVOKED)
+    end_revoked_after_commit(session)
     repository.enable_credentials(session, device.id)
     connection = repository.driver_connection(session)
     return DeviceSecret(device, credentials.rotate(connection, username=device.uid, client_id=device.uid))

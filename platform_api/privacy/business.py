@@ -10,14 +10,13 @@ from uuid import UUID
 from sqlalchemy import CursorResult, select, text
 from sqlalchemy.orm import Session
 
-from config.celery_app import queue_after_commit
 from config.database import after_commit
 from platform_api import spool
 from platform_api.accounts.models import User
 from platform_api.actor import MemberRole, Role
 from platform_api.exports.models import BulkExport
 from platform_api.exports.rules import file_name
-from platform_api.fleet.service import END_REVOKED
+from platform_api.fleet.service import end_revoked_after_commit
 from platform_api.fleet_documents import service as fleet_documents
 from platform_api.orders import contacts
 from platform_api.organisations import repository as organisations
@@ -95,7 +94,7 @@ def close(session: Session, subject: User, now: datetime) -> dict[str, int]:
     counts["contacts"] = contacts.forget_of(session, party, now)
     counts["bulk_exports"] = _drop_exports(session, party)
     counts |= _run(session, _OF_BUSINESS, party=party, now=now)
-    queue_after_commit(session, END_REVOKED)
+    end_revoked_after_commit(session)
     return counts
 
 
