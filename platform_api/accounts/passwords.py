@@ -39,12 +39,15 @@ def matches(stored: str | None, password: str) -> bool:
         return False
 
 
-def hold(session: Session, user: User, password: str) -> bool:
-    """Whether a password that was right a moment ago still is; if so nobody sets another before the commit.
+def proves(session: Session, user: User | None, password: str) -> bool:
+    """Whether it is his password; if so the account is held, and nobody sets another before the commit.
 
     Checking takes tens of milliseconds: in that time its owner may have set a new one to shut a thief out.
+    For nobody as `matches`.
     """
-    checked = user.password_hash
+    checked = None if user is None else user.password_hash
+    if not matches(checked, password) or user is None:
+        return False
     session.refresh(user, with_for_update={"key_share": True})
     return user.password_hash == checked or matches(user.password_hash, password)
 
@@ -104,7 +107,7 @@ def change(
     now: datetime,
 ) -> None:
     """Sign out everywhere but in `keep`, and tell the owner by text. Raises Forbidden `wrong_password`."""
-    if not matches(user.password_hash, current) or not hold(session, user, current):
+    if not proves(session, user, current):
         raise Forbidden("wrong_password", "This is not your password.")
     user.password_hash = password_hash
     repository.revoke_sign_ins(session, user.id, now, "password", keep=keep)

@@ -60,8 +60,7 @@ def login(
     """
     user = repository.find_by_phone(session, phone)
     pending = repository.registration_of(session, phone)
-    right = passwords.matches(None if user is None else user.password_hash, password)
-    if not right or user is None or not passwords.hold(session, user, password):
+    if not passwords.proves(session, user, password) or user is None:
         # Looked at also where there is an account: else whoever registers a number learns here whether it has one.
         # It stays a failure, or he could have his guesses at that account forgiven.
         if passwords.matches(None if pending is None else pending.password_hash, password):

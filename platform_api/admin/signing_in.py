@@ -24,8 +24,7 @@ def sign_in(phone: str, password: str, *, ip: str | None, agent: str) -> str | N
         return None
     with transaction() as session:
         user = repository.find_by_phone(session, number)
-        right = passwords.matches(None if user is None else user.password_hash, password)
-        right = right and user is not None and passwords.hold(session, user, password)
+        right = passwords.proves(session, user, password)
         if user is None or not right or not sessions.is_administrator(user):
             why = "no administrator" if right else "password"
             sessions.note(session, "sign_in_refused", None if user is None else user.id, ip=ip, why=why)
