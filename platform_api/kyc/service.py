@@ -55,12 +55,16 @@ def verified_of(session: Session, party_ids: Collection[UUID], now: datetime) ->
     return {key for key, (role, kinds) in found.items() if rules.is_verified(Role(role), kinds)}
 
 
-def may_deal(session: Session, party_id: UUID, now: datetime) -> bool:
-    """Whether this party may post, bid and carry: where MESS_KYC_REQUIRED is on its papers have to be approved.
+def who_may_deal(session: Session, party_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Which of these parties may post, bid and carry: where MESS_KYC_REQUIRED is on their papers have to be approved.
 
     Costs nothing where it is off.
     """
-    return not get_settings().kyc_required or party_id in verified_of(session, [party_id], now)
+    return verified_of(session, party_ids, now) if get_settings().kyc_required else set(party_ids)
+
+
+def may_deal(session: Session, party_id: UUID, now: datetime) -> bool:
+    return party_id in who_may_deal(session, [party_id], now)
 
 
 def check_verified(session: Session, party_id: UUID, now: datetime) -> None:

@@ -46,9 +46,8 @@ def suggest_trucks(
         papers_needed=get_settings().fleet_documents_required,
     )
     rows = repository.candidates(session, wanted)
-    if get_settings().kyc_required:
-        verified = kyc.verified_of(session, {row.carrier_id for row in rows}, now)
-        rows = [row for row in rows if row.carrier_id in verified]
+    dealing = kyc.who_may_deal(session, {row.carrier_id for row in rows}, now)
+    rows = [row for row in rows if row.carrier_id in dealing]
     carriers = sorted({row.carrier_id for row in rows})
     homes = repository.came_from(session, [row.vehicle_id for row in rows])
     dispatcher = dispatcher_of(order.shipper_id, order.broker_id)

@@ -8,6 +8,7 @@ import pytest
 from config import clock
 from config.settings import get_settings
 from platform_api.actor import Role
+from platform_api.kyc import service as kyc
 from platform_api.suggestions import service
 from tests.integration.fleet.world import hand_in, in_days
 from tests.integration.orders.world import DELIVERY, ORDER, PICKUP, World
@@ -145,5 +146,6 @@ def test_where_papers_are_demanded_those_without_are_left_out(
     assert bare in suggested(world, path)
     for setting in ("fleet_documents_required", "kyc_required"):
         demanding = get_settings().model_copy(update={setting: True})
-        monkeypatch.setattr(service, "get_settings", lambda demanding=demanding: demanding)
+        for asked in (service, kyc):
+            monkeypatch.setattr(asked, "get_settings", lambda demanding=demanding: demanding)
         assert bare not in suggested(world, path)
